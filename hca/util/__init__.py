@@ -1,0 +1,5 @@
+"""The published helpers of the Python API."""
+
+from hca_core.client import ServiceClient as SwaggerClient
+
+__all__ = ["SwaggerClient"]

@@ -1,0 +1,347 @@
+"""ServiceClient: the operations of a described service as methods, with `.iterate`, `.paginate` and `.stream`."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from hca_core import credentials, descriptions, http, log, openapi, paging
+from hca_core.config import HCAConfig, get_config
+from hca_core.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import TextIO
+
+    from requests import Response
+
+    from hca_core.openapi import Operation
+
+CONTENT_KEY = "X-OpenAPI-Paginated-Content-Key"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a service promises of the bytes it sends: size in bytes and sha256, each None where it does not say."""
+
+    size: int | None = None
+    sha256: str | None = None
+
+
+class BoundOperation:
+    """One operation of one client, called like a method with keyword arguments.
+
+    Returns decoded JSON, bytes for any other content, the response itself for HEAD, or the URL where the service
+    redirects to something that is not http. Raises HCAError and TypeError.
+    """
+
+    def __init__(self, operation: Operation, client: Callable[[], ServiceClient]) -> None:
+        self.operation = operation
+        self._client = client
+        self.__name__ = operation.name
+        self.__doc__ = docstring(operation)
+        self.__signature__ = signature(operation)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return decoded(self._send(arguments, keywords))
+
+    @contextmanager
+    def stream(self, *arguments: Any, **keywords: Any) -> Iterator[Response]:
+        """Give the answer as a `requests.Response` whose body has not been read yet; closed at the end."""
+        response = self._send(arguments, keywords, stream=True, headers={"Accept-Encoding": "identity"})
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def _send(self, arguments: tuple[Any, ...], keywords: dict[str, Any], **settings: Any) -> Response:
+        client = self._client()
+        return client.send(self.operation, self._bound(arguments, keywords), **settings)
+
+    def _bound(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments by name. Raises TypeError, UsageError for a value that is none of the choices."""
+        names = [parameter.keyword for parameter in self.operation.parameters]
+        if len(arguments) > len(names):
+            raise TypeError(f"{self.__name__}() takes at most {len(names)} arguments")
+        bound = dict(zip(names, arguments, strict=False))
+        for name, value in keywords.items():
+            if name in bound:
+                raise TypeError(f"{self.__name__}() got two values for {name!r}")
+            if name in names:
+                bound[name] = value
+            elif near := difflib.get_close_matches(name, names, n=1, cutoff=0.7):
+                raise TypeError(f"{self.__name__}() has no argument {name!r}; did you mean {near[0]!r}?")
+            else:
+                # Published examples pass parameters that the route does not have.
+                log.logger().debug("%s() has no argument %r; it is ignored", self.__name__, name)
+        for parameter in self.operation.parameters:
+            value = bound.get(parameter.keyword)
+            if value is None and parameter.required:
+                raise TypeError(f"{self.__name__}() needs {parameter.keyword}=...")
+            if value is not None and parameter.choices and str(value) not in parameter.choices:
+                raise UsageError(f"{parameter.keyword} is {value!r}, but must be one of {', '.join(parameter.choices)}")
+        return bound
+
+
+class PagedOperation(BoundOperation):
+    """An operation whose answer comes in pages; calling it gives the first page."""
+
+    def iterate(self, *arguments: Any, **keywords: Any) -> Iterator[Any]:
+        """Yield the items of all pages, fetching them as they are needed; takes the arguments of the operation."""
+        for page in self.pages(*arguments, **keywords):
+            yield from page.items
+
+    def paginate(self, *arguments: Any, **keywords: Any) -> Iterator[Any]:
+        """Yield the documents of all pages, fetching them as they are needed; takes the arguments of the operation."""
+        for page in self.pages(*arguments, **keywords):
+            yield page.document
+
+    def pages(self, *arguments: Any, **keywords: Any) -> Iterator[paging.Page]:
+        """Yield every page with its document, its items and the key they lie at."""
+        client = self._client()
+        bound = self._bound(arguments, keywords)
+        first = client.send(self.operation, bound)
+        # The next page's URL has the whole query; a body (search) is sent again as it was.
+        body = client.body(self.operation, bound)
+
+        def follow(url: str) -> Response:
+            return client.session.request(self.operation.method, url, json=body, authenticated=self.operation.secured)
+
+        for response in paging.pages(first, follow):
+            document = http.decode_json(response)
+            key = response.headers.get(CONTENT_KEY, "results")
+            yield paging.Page(document, paging.items(document, key), key)
+
+
+class _ServiceType(type):
+    """Lets the published form `DSSClient.post_search.iterate(...)` work on the class, through a client of its own."""
+
+    def __getattr__(cls, name: str) -> Any:
+        packaged = cls.__dict__.get("packaged")
+        if not name.startswith("_") and packaged:
+            operation = _packaged_api(packaged).operations.get(name)
+            if operation is not None:
+                return _bind(operation, lambda: _default_client(cls))
+        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+
+
+class ServiceClient(metaclass=_ServiceType):
+    """A service as Python methods, made from its API description.
+
+    Parameters: `config` (an HCAConfig; default: the one of this process), `swagger_url` (where the service describes
+    itself; beats config and environment), and fields of `hca_core.http.Policy` as keywords (`tries=3`).
+    Raises ConfigError if no URL is configured, TypeError for an unknown keyword.
+    """
+
+    service: ClassVar[str] = ""
+    packaged: ClassVar[str] = ""
+
+    def __init__(self, config: HCAConfig | None = None, swagger_url: str | None = None, **session_kwargs: Any) -> None:
+        self.config = config if config is not None else get_config()
+        section = type(self).__name__
+        url = swagger_url or self.config.lookup(f"{section}.swagger_url")
+        if not isinstance(url, str) or not url:
+            raise ConfigError(f"no URL of the service is configured ({section}.swagger_url)", hint="hca config set")
+        self.swagger_url: str = url
+        self._is_default = not swagger_url and self.config.origin(f"{section}.swagger_url") == "packaged defaults"
+        self._policy = policy_from(self.config, section, session_kwargs)
+
+    @cached_property
+    def session(self) -> http.Session:
+        """The HTTP session; a token goes only to the host that `swagger_url` names."""
+        return http.Session(
+            self._policy,
+            token=lambda: credentials.token(self.swagger_url, self.service),
+            token_origin=self.swagger_url,
+            allow_http=bool(self.config.lookup(f"{type(self).__name__}.allow_http", False)),
+        )
+
+    @cached_property
+    def swagger_spec(self) -> dict[str, Any]:
+        """The description in force: the live one of the configured service, the packaged one for the default."""
+        if self._is_default:
+            return descriptions.packaged(self.packaged)
+        return descriptions.live(self.swagger_url, self.session)
+
+    @cached_property
+    def api(self) -> openapi.Api:
+        """The operations of the service. Raises HCAError if its description can't be had."""
+        return openapi.parse(self.swagger_spec, self.swagger_url)
+
+    def __getattr__(self, name: str) -> BoundOperation:
+        if not name.startswith("_"):
+            operation = self.api.operations.get(name)
+            if operation is not None:
+                return _bind(operation, lambda: self)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def pages(self, operation: str, **arguments: Any) -> Iterator[paging.Page]:
+        """Yield the pages of the paged `operation`. Raises TypeError if the service does not page it."""
+        method = getattr(self, operation)
+        if not isinstance(method, PagedOperation):
+            raise TypeError(f"{operation} does not come in pages")
+        return method.pages(**arguments)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.api.operations})
+
+    def send(
+        self,
+        operation: Operation,
+        arguments: Mapping[str, Any],
+        *,
+        stream: bool = False,
+        headers: Mapping[str, str] | None = None,
+        tries: int | None = None,
+    ) -> Response:
+        """Send one operation with `arguments` by keyword and return the answer. Raises HCAError."""
+        if operation.secured:
+            credentials.token(self.swagger_url, self.service)  # told before any request is made
+        by_location: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}}
+        for parameter in operation.parameters:
+            value = arguments.get(parameter.keyword)
+            if value is not None and parameter.location in by_location:
+                by_location[parameter.location][parameter.name] = value
+        return self.session.request(
+            operation.method,
+            self.url(operation, by_location["path"]),
+            params=by_location["query"],
+            json=self.body(operation, arguments),
+            headers={**{name: str(value) for name, value in by_location["header"].items()}, **(headers or {})},
+            authenticated=operation.secured,
+            stream=stream,
+            tries=tries,
+        )
+
+    def url(self, operation: Operation, values: Mapping[str, Any]) -> str:
+        """Return the URL of an operation; every part of its path is encoded, so none can lead elsewhere."""
+        path = operation.paths.get(frozenset(values))
+        if path is None:
+            path = min(operation.paths.items(), key=lambda one: len(one[0] ^ frozenset(values)))[1]
+        for name, value in values.items():
+            text = str(value)
+            if text in ("", ".", ".."):
+                raise UsageError(f"{name} must not be {text!r}")
+            path = path.replace("{" + name + "}", quote(text, safe=""))
+        return self.api.base_url + path
+
+    def body(self, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the JSON body of an operation, None if it takes none."""
+        if not operation.has_body:
+            return None
+        names = {one.keyword: one.name for one in operation.parameters if one.location == "body"}
+        return {name: arguments[key] for key, name in names.items() if arguments.get(key) is not None}
+
+    def promise(self, response: Response) -> Promise:
+        """Return what the service promises of the bytes behind `response`; services that promise more override it."""
+        return Promise()
+
+    def clear_cache(self) -> None:
+        """Drop the cached description; the next call fetches it anew."""
+        descriptions.clear(self.swagger_url)
+        for name in ("swagger_spec", "api"):
+            self.__dict__.pop(name, None)
+
+    def refresh_swagger(self) -> None:
+        """Fetch the description of the service anew. Raises HCAError if that fails; the cached one is then kept."""
+        document = descriptions.live(self.swagger_url, self.session, refresh=True)
+        self.__dict__.pop("api", None)
+        self.__dict__["swagger_spec"] = document
+
+    def login(self, access_token: str = "", remote: bool = False) -> None:
+        """Keep `access_token` for this service's host. Raises UsageError without one: there is no browser login yet."""
+        if not access_token.strip():
+            where = "a remote terminal" if remote else "the browser"
+            raise UsageError(
+                f"a login through {where} is not available yet",
+                hint=f"hca {self.service} login --access-token TOKEN, or set HCA_TOKEN",
+            )
+        credentials.store(self.swagger_url, access_token.strip())
+
+    def logout(self) -> None:
+        """Forget what login stored for this service's host."""
+        credentials.forget(self.swagger_url)
+
+    def expired_token(self) -> bool:
+        """Tell whether there is a token and it has expired, or will within seconds."""
+        found = os.environ.get("HCA_TOKEN") or credentials.stored(self.swagger_url)
+        return bool(found) and credentials.is_expired(str(found))
+
+    @staticmethod
+    def load_swagger_json(swagger_json: TextIO, ptr_str: str = "$ref") -> Any:
+        """Return the description in the open file `swagger_json` with its internal JSON pointers resolved."""
+        import json
+
+        return openapi.inline(json.load(swagger_json), ptr_str)
+
+
+def decoded(response: Response) -> Any:
+    """Return what an answer holds: see BoundOperation."""
+    if response.request.method == "HEAD":
+        return response
+    if response.status_code in http.REDIRECTS:
+        return response.headers.get("Location")
+    if not response.content:
+        return None if "json" in response.headers.get("Content-Type", "json") else b""
+    if response.headers.get("Content-Type", "").startswith("application/json"):
+        return http.decode_json(response)
+    return response.content
+
+
+def policy_from(config: HCAConfig, section: str, given: Mapping[str, Any]) -> http.Policy:
+    """Return the policy of a session: packaged < `http` < the service's own section < keywords. Raises TypeError."""
+    names = {field.name for field in fields(http.Policy)}
+    if unknown := set(given) - names:
+        raise TypeError(
+            f"unknown keyword {sorted(unknown)[0]!r}; known: config, swagger_url, {', '.join(sorted(names))}"
+        )
+    settings = {**(config.lookup("http") or {}), **(config.lookup(section) or {}), **given}
+    values: dict[str, Any] = {name: settings[name] for name in names if name in settings}
+    for name, value in values.items():
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
+            raise ConfigError(f"{name} is {value!r}, but must be a number, 0 or more")
+    return http.Policy(**values)
+
+
+def signature(operation: Operation) -> inspect.Signature:
+    """Return the published signature: every parameter by name, None where the service sets no default."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature(
+        [inspect.Parameter(one.keyword, kind, default=one.default) for one in operation.parameters]
+    )
+
+
+def docstring(operation: Operation) -> str:
+    """Return the docstring of an operation: what it does, then its parameters."""
+    lines = [operation.summary, "", operation.description, "", "Parameters:"]
+    for one in operation.parameters:
+        needed = ", required" if one.required else ""
+        choices = f" One of {', '.join(one.choices)}." if one.choices else ""
+        lines.append(f"    {one.keyword} ({one.kind}{needed}): {one.description}{choices}")
+    return "\n".join(lines).strip()
+
+
+def _bind(operation: Operation, client: Callable[[], ServiceClient]) -> BoundOperation:
+    return (PagedOperation if operation.paged else BoundOperation)(operation, client)
+
+
+_parsed: dict[str, openapi.Api] = {}
+_defaults: dict[type, ServiceClient] = {}
+
+
+def _packaged_api(path: str) -> openapi.Api:
+    if path not in _parsed:
+        _parsed[path] = openapi.parse(descriptions.packaged(path))
+    return _parsed[path]
+
+
+def _default_client(cls: Any) -> ServiceClient:
+    if cls not in _defaults:
+        _defaults[cls] = cls()
+    return _defaults[cls]

@@ -1,0 +1,289 @@
+"""Layered configuration: packaged < site < user < files of HCA_CONFIG_FILE < HCA_<NAME>_URL < what code assigns.
+
+Reading and assigning never write a file; `HCAConfig.save()` writes what was assigned, to the user's own layer only.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Iterator, MutableMapping
+from functools import cache
+from typing import Any
+
+from hca_core import files, paths
+from hca_core.errors import ConfigError, HCAError
+from hca_core.merge import KeyPath, Merger
+
+CORE_DEFAULTS: dict[str, Any] = {"log_level": "INFO"}
+ASSIGNED = "assigned in this process"
+_DELETED = object()
+
+
+class Section(MutableMapping[str, Any]):
+    """A view of one dictionary of the configuration; keys are items and attributes alike."""
+
+    def __init__(self, root: HCAConfig, path: KeyPath) -> None:
+        object.__setattr__(self, "_root", root)
+        object.__setattr__(self, "_path", path)
+
+    _root: HCAConfig
+    _path: KeyPath
+
+    def _node(self) -> dict[str, Any]:
+        node: Any = self._root._merged()
+        for key in self._path:
+            node = node.get(key) if isinstance(node, dict) else None
+        return node if isinstance(node, dict) else {}
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._node()[key]
+        return Section(self._root, (*self._path, key)) if isinstance(value, dict) else value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._root._assign((*self._path, key), plain(value))
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self._node():
+            raise KeyError(key)
+        self._root._assign((*self._path, key), _DELETED)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._node()))
+
+    def __len__(self) -> int:
+        return len(self._node())
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"no setting {'.'.join((*self._path, name))!r}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({redacted(self._node())!r})"
+
+
+class HCAConfig(Section):
+    """The whole configuration, read from all its layers when made.
+
+        config = HCAConfig()
+        config["DSSClient"].swagger_url = "https://dss.example.org/v1/swagger.json"
+
+    `name` stands for compatibility with the published signature. Raises ConfigError if a file can't be used.
+    """
+
+    def __init__(self, name: str = "hca") -> None:
+        super().__init__(self, ())
+        object.__setattr__(self, "_files", read_files())
+        object.__setattr__(self, "_sections", {})
+        object.__setattr__(self, "_changes", {})
+        object.__setattr__(self, "_merger", None)
+
+    _files: list[tuple[str, dict[str, Any]]]
+    _sections: dict[str, tuple[dict[str, Any], dict[str, Any]]]  # section -> packaged defaults, environment
+    _changes: dict[KeyPath, Any]
+    _merger: Merger | None
+
+    def __getitem__(self, key: str) -> Any:
+        self._ensure(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        if isinstance(key, str):
+            self._ensure(key)
+        return super().__contains__(key)
+
+    def lookup(self, dotted: str, default: Any = None) -> Any:
+        """Return the value at a `dotted` key such as "DSSClient.swagger_url", or `default` if there is none."""
+        node: Any = self
+        for key in dotted.split("."):
+            if not isinstance(node, Section) or key not in node:
+                return default
+            node = node[key]
+        return plain(node)
+
+    def assign(self, dotted: str, value: Any) -> None:
+        """Set the value at a `dotted` key in this object; nothing is written."""
+        self._assign(tuple(dotted.split(".")), plain(value))
+
+    def remove(self, dotted: str) -> None:
+        """Take the value at a `dotted` key out of this object; nothing is written."""
+        self._assign(tuple(dotted.split(".")), _DELETED)
+
+    def origin(self, dotted: str) -> str | None:
+        """Return which layer a value comes from: a file, a variable, "packaged defaults", or None if it is not set."""
+        path = tuple(dotted.split("."))
+        self._ensure(path[0])
+        self._merged()
+        return ASSIGNED if path in self._changes else self._layers().origins.get(path)
+
+    def include_plugins(self) -> None:
+        """Take in the packaged defaults of every installed plugin, as `hca config list` shows them."""
+        from hca_core import discover, plugins
+
+        for service in discover.installed(discover.PLUGINS):
+            try:
+                for section in plugins.config_defaults(service):
+                    self._ensure(section)
+            except HCAError as error:
+                self.notes.append(f"{error.message}; its defaults are left out")
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know about the layers: operators that met no list, and the like."""
+        return self._layers().notes
+
+    def save(self) -> None:
+        """Write what was assigned to the user's own file, atomically, mode 0600; other layers stay as they are.
+
+        Raises ConfigError if that file is not JSON (it is then left alone) or can't be written.
+        """
+        changed = read_file(paths.config_file()) or {}
+        for path, value in self._changes.items():
+            _put(changed, path, value)
+        write_user_file(changed)
+        object.__setattr__(self, "_files", read_files())
+        object.__setattr__(self, "_changes", {})
+        object.__setattr__(self, "_merger", None)
+
+    def _ensure(self, section: str) -> None:
+        """Bring in a service section's packaged defaults and environment when it is first asked for.
+
+        The section of service "dss" is "DSSClient", so only that plugin is loaded, not every installed one.
+        """
+        if section in self._sections or not section.endswith("Client"):
+            return
+        from hca_core import plugins
+
+        service = section.removesuffix("Client")
+        self._sections[section] = {}, {}  # marked first: a plugin that reads the configuration must not come back here
+        defaults = dict(plugins.config_defaults(service.lower()).get(section, {}))
+        self._sections[section] = defaults, _environment(service, defaults)
+        object.__setattr__(self, "_merger", None)
+
+    def _layers(self) -> Merger:
+        merger = self._merger
+        if merger is None:
+            merger = Merger()
+            merger.add("packaged defaults", copy.deepcopy(CORE_DEFAULTS))
+            for section, (defaults, _) in self._sections.items():
+                merger.add("packaged defaults", {section: copy.deepcopy(defaults)} if defaults else {})
+            for name, data in self._files:
+                merger.add(name, copy.deepcopy(data))
+            for section, (_, environment) in self._sections.items():
+                for key, value in environment.items():
+                    merger.add(f"HCA_{section.removesuffix('Client').upper()}_URL", {section: {key: value}})
+            for path, value in self._changes.items():
+                _put(merger.data, path, value)
+            object.__setattr__(self, "_merger", merger)
+        return merger
+
+    def _merged(self) -> dict[str, Any]:
+        return self._layers().data
+
+    def _assign(self, path: KeyPath, value: Any) -> None:
+        self._ensure(path[0])
+        _put(self._merged(), path, value)
+        self._changes.pop(path, None)
+        self._changes[path] = value
+
+
+@cache
+def get_config() -> HCAConfig:
+    """Return the configuration that this process shares."""
+    return HCAConfig()
+
+
+def read_files() -> list[tuple[str, dict[str, Any]]]:
+    """Return name and content of every configuration file in force, lowest priority first. Raises ConfigError."""
+    found = []
+    for path in (paths.site_config_file(), paths.config_file()):
+        data = read_file(path)
+        if data is not None:
+            found.append((path, data))
+    for path in filter(None, os.environ.get("HCA_CONFIG_FILE", "").split(os.pathsep)):
+        data = read_file(os.path.expanduser(path))
+        if data is None:
+            raise ConfigError(
+                f"{path}: no such file, but HCA_CONFIG_FILE names it", hint="make it, or unset HCA_CONFIG_FILE"
+            )
+        found.append((path, data))
+    return found
+
+
+def read_file(path: str) -> dict[str, Any] | None:
+    """Return the content of one configuration file, None if there is none. Raises ConfigError with line and column."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            data = json.load(stream)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    except json.JSONDecodeError as error:
+        where = f"{path}, line {error.lineno}, column {error.colno}"
+        raise ConfigError(f"{where}: not JSON ({error.msg})", hint="mend the file; hca leaves it as it is") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}, line 1, column 1: must hold a JSON object, not {type(data).__name__}")
+    return data
+
+
+def write_user_file(data: dict[str, Any]) -> None:
+    """Write the user's own configuration file, atomically, mode 0600. Raises ConfigError."""
+    path = paths.config_file()
+    try:
+        paths.make_private_dir(os.path.dirname(path))
+        files.write_atomic(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), mode=0o600)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; nothing was changed") from error
+
+
+def plain(value: Any) -> Any:
+    """Return `value` with sections as dictionaries, all the way down."""
+    if isinstance(value, (Section, dict)):
+        return {key: plain(inner) for key, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def redacted(value: Any, key: str = "") -> Any:
+    """Return `value` with the content of secret-looking keys (token, secret, password, key) replaced by "***"."""
+    if isinstance(value, dict):
+        return {inner: redacted(content, inner) for inner, content in value.items()}
+    secret = any(word in key.lower() for word in ("token", "secret", "password", "api_key", "private_key"))
+    return "***" if secret and value and not key.lower().endswith(("_uri", "_url")) else value
+
+
+def _environment(service: str, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return what HCA_<NAME>_URL sets: the description of a described service, else the base URL."""
+    url = os.environ.get(f"HCA_{service.upper()}_URL")
+    if not url:
+        return {}
+    if "swagger_url" not in defaults:
+        return {"url": url}
+    return {"swagger_url": url if url.endswith(".json") else f"{url.rstrip('/')}/swagger.json"}
+
+
+def _put(data: dict[str, Any], path: KeyPath, value: Any) -> None:
+    for key in path[:-1]:
+        if not isinstance(data.get(key), dict):
+            if value is _DELETED:
+                return
+            data[key] = {}
+        data = data[key]
+    if value is _DELETED:
+        data.pop(path[-1], None)
+    else:
+        data[path[-1]] = copy.deepcopy(value)

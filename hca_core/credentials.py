@@ -1,0 +1,91 @@
+"""Where bearer tokens come from and where they are kept: one file of mode 0600, one token a host."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import time
+from typing import Any
+
+from hca_core import files, paths
+from hca_core.errors import ConfigError, LoginError
+
+NEARLY_EXPIRED_SECONDS = 10.0
+
+
+def store_file() -> str:
+    """Return the file that keeps tokens; it need not exist."""
+    return os.path.join(paths.config_dir(), "credentials.json")
+
+
+def token(url: str, service: str) -> str:
+    """Return the bearer token for the service at `url`: `HCA_TOKEN`, else the one that login stored for its host.
+
+    Raises LoginError if there is none.
+    """
+    found = os.environ.get("HCA_TOKEN", "").strip() or stored(url)
+    if not found:
+        raise LoginError(f"this needs a login at {_host(url)}", hint=f"hca {service} login, or set HCA_TOKEN")
+    return found
+
+
+def stored(url: str) -> str | None:
+    """Return the token that is stored for the host of `url`, or None. Raises ConfigError if the file is broken."""
+    entry = _load().get(_host(url))
+    return entry.get("access_token") if isinstance(entry, dict) else None
+
+
+def store(url: str, access_token: str) -> None:
+    """Keep `access_token` for the host of `url`. Raises ConfigError if it can't be written."""
+    _save({**_load(), _host(url): {"access_token": access_token}})
+
+
+def forget(url: str) -> None:
+    """Drop what is stored for the host of `url`, if anything is. Raises ConfigError if it can't be written."""
+    entries = _load()
+    if entries.pop(_host(url), None) is not None:
+        _save(entries)
+
+
+def is_expired(access_token: str) -> bool:
+    """Tell whether a JWT's `exp` (RFC 7519 §4.1.4) is past or within ten seconds; False for tokens that do not say."""
+    try:
+        payload = access_token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return float(claims["exp"]) <= time.time() + NEARLY_EXPIRED_SECONDS
+    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+        return False
+
+
+def _host(url: str) -> str:
+    from hca_core.http import origin
+
+    scheme, host, port = origin(url)
+    return f"{scheme}://{host}:{port}"
+
+
+def _load() -> dict[str, Any]:
+    path = store_file()
+    try:
+        with open(path, encoding="utf-8") as stream:
+            entries = json.load(stream)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path} can't be read: {error}", hint="mend it or move it away; hca leaves it as it is"
+        ) from error
+    if not isinstance(entries, dict):
+        raise ConfigError(f"{path} must hold a JSON object", hint="mend it or move it away; hca leaves it as it is")
+    return entries
+
+
+def _save(entries: dict[str, Any]) -> None:
+    path = store_file()
+    try:
+        paths.make_private_dir(os.path.dirname(path))
+        files.write_atomic(path, (json.dumps(entries, indent=2) + "\n").encode(), mode=0o600)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; nothing was stored") from error

@@ -1,0 +1,149 @@
+"""Errors that `hca` tells people: each class has its exit status, each instance can say the next step."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from requests import Response
+
+
+class ExitStatus(IntEnum):
+    """How a command ended; documented in the README."""
+
+    DONE = 0
+    ERROR = 1
+    USAGE = 2
+    LOGIN = 3
+    NOT_FOUND = 4
+    NETWORK = 5
+    INTEGRITY = 6
+    PARTLY = 7
+    PLUGIN = 8
+    INTERRUPTED = 130
+    CLOSED_PIPE = 141
+
+
+class HCAError(Exception):
+    """Something went wrong that a person should be told in one sentence.
+
+    Parameters: `message` says what is wrong, `hint` what to do next.
+    """
+
+    exit_status: ExitStatus = ExitStatus.ERROR
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageError(HCAError, ValueError):
+    """The command or the call was put wrongly; nothing was sent and nothing written."""
+
+    exit_status = ExitStatus.USAGE
+
+
+class ConfigError(UsageError):
+    """A configuration source can't be used as it is."""
+
+
+class LoginError(HCAError):
+    """A login is needed, or the service refused the one it was shown."""
+
+    exit_status = ExitStatus.LOGIN
+
+
+class NotFoundError(HCAError):
+    """What was asked for does not exist."""
+
+    exit_status = ExitStatus.NOT_FOUND
+
+
+class NetworkError(HCAError):
+    """The network or the service gave up, and so did we."""
+
+    exit_status = ExitStatus.NETWORK
+
+
+class IntegrityError(HCAError):
+    """Bytes have another size or checksum than they were promised to have."""
+
+    exit_status = ExitStatus.INTEGRITY
+
+
+class PartialError(HCAError):
+    """Some items failed, the others are done; the message counts them."""
+
+    exit_status = ExitStatus.PARTLY
+
+
+class PluginError(HCAError):
+    """A plugin can't be used."""
+
+    exit_status = ExitStatus.PLUGIN
+
+
+class ServiceError(HCAError):
+    """The service answered with an error status.
+
+    `code` is the HTTP status, `reason` the service's own machine-readable code (or the HTTP reason), `title`,
+    `stacktrace` and `details` what else its body told; the names are the published ones of `SwaggerAPIException`.
+    """
+
+    def __init__(self, response: Response, problem: object, hint: str | None = None) -> None:
+        document = problem if isinstance(problem, dict) else {}
+        self.response = response
+        self.code: int = response.status_code
+        self.reason = str(document.get("code") or response.reason or "error")
+        self.title = str(document.get("title") or "")
+        self.stacktrace = str(document.get("stacktrace") or "")
+        self.details: object = problem
+        text = self.title or (problem.strip()[:300] if isinstance(problem, str) else "")
+        told = f"{self.reason}: {text}" if text else self.reason
+        request_id = response.headers.get("X-AWS-REQUEST-ID")
+        tail = f", request {request_id}" if request_id else ""
+        super().__init__(f"{told} (HTTP {self.code}{tail})", hint)
+        self.exit_status = _exit_status_of(self.code)
+
+
+class ServiceRefusedError(ServiceError, LoginError):
+    """The service wants a login, or refuses the one it got (401, 403)."""
+
+
+class ServiceNotFoundError(ServiceError, NotFoundError):
+    """The service does not have what was asked for (404, 410)."""
+
+
+def service_error(response: Response, problem: object) -> ServiceError:
+    """Return the error for a `response` of status 400 or above whose decoded body is `problem` (a document or text)."""
+    if response.status_code in (401, 403):
+        return ServiceRefusedError(response, problem, hint="log in, or use an account that may do this")
+    if response.status_code in (404, 410):
+        return ServiceNotFoundError(response, problem)
+    return ServiceError(response, problem)
+
+
+def _exit_status_of(code: int) -> ExitStatus:
+    if code in (401, 403):
+        return ExitStatus.LOGIN
+    if code in (404, 410):
+        return ExitStatus.NOT_FOUND
+    if code == 429 or code >= 500:
+        return ExitStatus.NETWORK
+    return ExitStatus.ERROR
+
+
+def several(problems: Sequence[str], what: str, *, most: int = 20) -> str:
+    """Return one message for many `problems`: a sentence with their number, then `most` of them, a line each."""
+    lines = [f"{what}: {len(problems)} problem{'s' if len(problems) > 1 else ''}"]
+    lines += [f"  {problem}" for problem in problems[:most]]
+    if len(problems) > most:
+        lines.append(f"  ... and {len(problems) - most} more")
+    return "\n".join(lines)

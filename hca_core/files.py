@@ -1,0 +1,38 @@
+"""Writing files so that a reader, or a crash, never meets half of one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+StrPath = str | os.PathLike[str]
+
+
+def temporary_beside(path: StrPath) -> str:
+    """Return a new name in the directory of `path`: a rename from there to `path` is atomic. Nothing is made."""
+    folder, name = os.path.split(os.fspath(path))
+    return os.path.join(folder, f".{name[:100]}.{secrets.token_hex(6)}.tmp")
+
+
+def write_atomic(path: StrPath, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
+    """Write `data` to `path`: a temporary file beside it with `mode` from its first byte, then a rename.
+
+    Raises OSError; the old file is then still there and the temporary one is not.
+    """
+    temporary = temporary_beside(path)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            for block in [data] if isinstance(data, bytes) else data:
+                stream.write(block)
+        os.replace(temporary, path)
+    except BaseException:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+        raise

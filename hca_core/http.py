@@ -1,0 +1,374 @@
+"""The HTTP session of every plugin: time-outs, retries, Retry-After, redirects; a token stays with its host."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import requests  # noqa: TID253 - this module is the one that owns it; nothing imports it before a request is due
+
+from hca_core import __version__, log
+from hca_core.errors import HCAError, NetworkError, UsageError, service_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+TRANSIENT = frozenset({429, 500, 502, 503, 504})
+# RFC 9110 §9.2.2: repeating these has the same effect as doing them once.
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
+MOST_HOPS = 30  # redirects in a row that ask for no wait
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How patient a session is.
+
+    `tries` counts the first one; waits grow from `first_wait` by doubling, up to `most_wait` seconds, with jitter.
+    `patience` bounds, in seconds, all waiting that one request may do because a service asks for it.
+    """
+
+    tries: int = 6
+    first_wait: float = 1.0
+    most_wait: float = 16.0
+    patience: float = 3600.0
+    connect_timeout: float = 20.0
+    read_timeout: float = 60.0
+
+    def wait(self, failures: int) -> float:
+        """Return how long to wait after so many failures: at least half of the full step (service contract §1.2)."""
+        step: float = min(self.most_wait, self.first_wait * 2 ** (failures - 1))
+        return step * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+
+class Session:
+    """Sends requests for one service; may be used by several threads.
+
+    Parameters: `token` gives the bearer token for requests that need a login; it is sent to `token_origin`
+    (scheme, host and port) only, whatever redirects and links say. `stopped` ends all waiting when it is set.
+    """
+
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        token: Callable[[], str] | None = None,
+        token_origin: str = "",
+        allow_http: bool = False,
+        connections: int = 32,
+        stopped: threading.Event | None = None,
+    ) -> None:
+        self.policy = policy or Policy()
+        self.stopped = stopped or threading.Event()
+        self._token = token
+        self._token_origin = origin(token_origin) if token_origin else None
+        self._allow_http = allow_http
+        self._session = requests.Session()
+        adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=connections)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._settings: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._headers = {"User-Agent": f"hca/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        authenticated: bool = False,
+        stream: bool = False,
+        tries: int | None = None,
+    ) -> requests.Response:
+        """Send a request until it is answered for good, and return the answer (status below 400).
+
+        Waits as the service asks (Retry-After on 301, 302, 429, 503), repeats what may be repeated, follows redirects.
+        A redirect to something that is not http (`s3://…`) is returned as it is. `response.history` has the way.
+        Raises ServiceError for a status of 400 or above, NetworkError, UsageError for http to a foreign host.
+        """
+        return _Exchange(self, method, headers or {}, json, authenticated, stream, tries).run(url, params)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, unless or until the session is stopped (then KeyboardInterrupt in the waiting thread)."""
+        if self.stopped.wait(seconds) if seconds > 0 else self.stopped.is_set():
+            raise KeyboardInterrupt
+
+    def send(self, prepared: requests.PreparedRequest, *, authenticated: bool, stream: bool) -> requests.Response:
+        """Send once, and follow nothing. Raises requests' exceptions."""
+        url = prepared.url or ""
+        self._check(url)
+        if authenticated and self._token and origin(url) == self._token_origin:
+            prepared.headers["Authorization"] = f"Bearer {self._token()}"
+        started = time.monotonic()
+        # The adapter, not the session: a Session would add a token of ~/.netrc and read redirects' bodies, and costs
+        # twice the time. Proxies and CA bundles of the environment are honoured, looked up once a host.
+        response = self._session.get_adapter(url).send(
+            prepared,
+            stream=stream,
+            timeout=(self.policy.connect_timeout, self.policy.read_timeout),
+            **self._environment(url),
+        )
+        elapsed = (time.monotonic() - started) * 1000
+        log.logger("hca.http").debug("%s %s -> %s in %.0f ms", prepared.method, url, response.status_code, elapsed)
+        return response
+
+    def prepare(
+        self, method: str, url: str, params: Mapping[str, Any] | None, json: Any, headers: Mapping[str, str]
+    ) -> requests.PreparedRequest:
+        """Return a request ready to be sent; `params` that are None are left out, booleans are `true` and `false`."""
+        query = {
+            name: ("true" if value else "false") if isinstance(value, bool) else value
+            for name, value in (params or {}).items()
+            if value is not None
+        }
+        try:
+            return requests.Request(method, url, {**self._headers, **headers}, params=query, json=json).prepare()
+        except (requests.RequestException, ValueError) as error:
+            raise UsageError(f"{url!r} is not a URL that can be asked: {error}") from error
+
+    def _environment(self, url: str) -> Mapping[str, Any]:
+        parts = urlsplit(url)
+        known = self._settings.get((parts.scheme, parts.netloc))
+        if known is None:
+            merged = self._session.merge_environment_settings(url, {}, None, None, None)
+            known = {name: merged[name] for name in ("verify", "cert", "proxies")}
+            self._settings[parts.scheme, parts.netloc] = known
+        return known
+
+    def _check(self, url: str) -> None:
+        if urlsplit(url).scheme == "http" and not self._allow_http and not is_loopback(url):
+            raise UsageError(
+                f"{url} is not https, and its host is not this machine",
+                hint="use https, or set allow_http to true in the service's section of the configuration",
+            )
+
+
+class _Exchange:
+    """One request on its way to its final answer: how often it failed and how long it waited so far."""
+
+    def __init__(
+        self,
+        session: Session,
+        method: str,
+        headers: Mapping[str, str],
+        json: Any,
+        authenticated: bool,
+        stream: bool,
+        tries: int | None,
+    ) -> None:
+        self.session, self.method, self.headers, self.json = session, method, headers, json
+        self.authenticated, self.stream = authenticated, stream
+        self.tries = session.policy.tries if tries is None else tries
+        self.failures = 0
+        self.waited = 0.0
+        self.hops = 0
+
+    def run(self, url: str, params: Mapping[str, Any] | None) -> requests.Response:
+        history: list[requests.Response] = []
+        prepared = self.session.prepare(self.method, url, params, self.json, self.headers)
+        while True:
+            try:
+                response = self.session.send(prepared.copy(), authenticated=self.authenticated, stream=self.stream)
+            except requests.RequestException as error:
+                self._after_failure(error, url)
+                continue
+            if response.status_code in REDIRECTS and "Location" in response.headers:
+                target = self._target(response)
+                if target is None:
+                    response.history = history
+                    return response
+                history.append(_released(response))
+                prepared = self.session.prepare(self.method, target, None, self.json, self.headers)
+            elif response.status_code in TRANSIENT and self._repeats(response):
+                _released(response)
+            elif response.status_code >= 400:
+                raise service_error(response, problem_of(response))
+            else:
+                response.history = history
+                return response
+
+    def _after_failure(self, error: requests.RequestException, url: str) -> None:
+        """Wait before the next try, or raise NetworkError if there is none."""
+        self.failures += 1
+        text = explain(error, url, self.session.policy)
+        # A connection that was never made carried nothing, so even a POST may be sent again.
+        unsent = isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)) or _refused(
+            error
+        )
+        # Refused and unknown hosts seldom come back within seconds: fewer tries, so that a typo is told soon.
+        tries = min(self.tries, 3) if unsent else self.tries
+        hopeless = isinstance(error, (requests.exceptions.SSLError, requests.exceptions.InvalidURL))
+        if hopeless or self.failures >= tries or not (unsent or self.method in IDEMPOTENT):
+            raise NetworkError(text, hint="check the network and the URL (hca config list --show-origin)") from error
+        wait = self.session.policy.wait(self.failures)
+        log.logger().info("%s; trying again in %.1f s (%d of %d)", text, wait, self.failures, tries - 1)
+        self.session.wait(wait)
+
+    def _repeats(self, response: requests.Response) -> bool:
+        """Wait and tell whether to try again after a transient status; the service's Retry-After is its consent."""
+        asked = retry_after(response)
+        if asked is None and self.method not in IDEMPOTENT:
+            return False
+        self.failures += 1
+        if self.failures >= self.tries:
+            return False
+        wait = self.session.policy.wait(self.failures) if asked is None else asked
+        self._patiently(wait, f"the service answered {response.status_code}")
+        return True
+
+    def _target(self, response: requests.Response) -> str | None:
+        """Return where a redirect leads, after the wait it asks for; None if it is no http URL."""
+        target = urljoin(response.url, response.headers["Location"])
+        if urlsplit(target).scheme not in ("http", "https"):
+            return None
+        if self.method not in ("GET", "HEAD") and (
+            response.status_code not in (307, 308) or origin(target) != origin(response.url)
+        ):
+            raise HCAError(f"the service redirects a {self.method} to {target}; that is not followed")
+        if urlsplit(response.url).scheme == "https" and urlsplit(target).scheme == "http":
+            raise HCAError(f"the service redirects from https to {target}; that is not followed")
+        asked = retry_after(response)
+        self.hops += 1
+        if asked is not None:
+            self.hops = 0
+            self._patiently(asked, "the service is preparing the data")
+        if self.hops > MOST_HOPS:
+            raise NetworkError(f"{response.url} redirects in a circle")
+        return target
+
+    def _patiently(self, seconds: float, why: str) -> None:
+        # A little more than asked, so that many clients do not come back in the same instant; never less.
+        seconds += random.uniform(0, min(1.0, 0.1 * seconds))  # noqa: S311
+        self.waited += seconds
+        if self.waited > self.session.policy.patience:
+            raise NetworkError(f"{why}, and asks for more waiting than {self.session.policy.patience:.0f} s in all")
+        if seconds >= 1:
+            log.logger().info("%s; waiting %.0f s", why, seconds)
+        self.session.wait(seconds)
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of `url`: what a token belongs to (RFC 6454)."""
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether the host of `url` is this machine."""
+    import ipaddress
+
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def retry_after(response: requests.Response) -> float | None:
+    """Return the seconds that a Retry-After header asks to wait (a number or a date, RFC 9110 §10.2.3), or None."""
+    value = response.headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value)) if value.replace(".", "", 1).isdigit() else _seconds_until(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _seconds_until(date: str) -> float:
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    moment = parsedate_to_datetime(date)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def problem_of(response: requests.Response) -> object:
+    """Return what the body of an error answer says: a document if it is JSON, else text, at most 64 KiB of it."""
+    try:
+        body = response.raw.read(65536, decode_content=True) if not response._content_consumed else response.content  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001 - the status alone is worth telling
+        body = b""
+    finally:
+        response.close()
+    response._content, response._content_consumed = body, True  # type: ignore[attr-defined]
+    if "json" in response.headers.get("Content-Type", ""):
+        import json
+
+        try:
+            return json.loads(body)
+        except ValueError:
+            pass
+    return body.decode("utf-8", "replace")
+
+
+def decode_json(response: requests.Response) -> Any:
+    """Return the decoded body. Raises HCAError if the service sent something else than JSON."""
+    try:
+        return response.json()
+    except requests.exceptions.JSONDecodeError as error:
+        kind = response.headers.get("Content-Type", "no content type")
+        raise HCAError(f"{response.url} answered {response.status_code} with {kind} that is not JSON") from error
+    except requests.RequestException as error:
+        raise NetworkError(explain(error, response.url, Policy())) from error
+
+
+def explain(error: Exception, url: str, policy: Policy) -> str:
+    """Return one sentence for an exception of the HTTP library, without its inner names."""
+    parts = urlsplit(url)
+    where = f"{parts.scheme}://{parts.netloc}"
+    text = str(error)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return f"{where} took no connection within {policy.connect_timeout:.0f} s"
+    if isinstance(error, requests.exceptions.ReadTimeout) or "Read timed out" in text:
+        return f"{where} sent nothing for {policy.read_timeout:.0f} s"
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"{where} has no certificate that can be trusted ({_innermost(error)})"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy on the way to {where} does not answer"
+    if "Connection refused" in text:
+        return f"nothing listens at {where} (connection refused)"
+    if "NameResolutionError" in text or "getaddrinfo" in text:
+        return f"the host of {where} is not known (name resolution failed)"
+    return f"the connection to {where} broke ({_innermost(error)})"
+
+
+def _refused(error: requests.RequestException) -> bool:
+    return isinstance(error, requests.exceptions.ConnectionError) and (
+        "NewConnectionError" in repr(error)
+        or "NameResolutionError" in repr(error)
+        or "Connection refused" in str(error)
+    )
+
+
+def _innermost(error: BaseException) -> str:
+    while error.args and isinstance(error.args[-1], BaseException):
+        error = error.args[-1]
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, BaseException):
+        return _innermost(reason)
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _released(response: requests.Response) -> requests.Response:
+    """Give the connection back: read what little a redirect or an error carries, or close it if that is much."""
+    try:
+        if int(response.headers.get("Content-Length", "0") or 0) <= 65536:
+            response.content  # noqa: B018 - reading it is the point
+        else:
+            response.close()
+    except (requests.RequestException, ValueError):
+        response.close()
+    return response

@@ -1,0 +1,137 @@
+"""Click groups made of entry points: names and one-line helps from metadata, code only when a command is called."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hca_core import discover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+class LazyCommand(click.Command):
+    """Stands for a command that is imported when somebody calls it, asks for its help or completes below it."""
+
+    def __init__(self, name: str, summary: str, load: Callable[[], click.Command]) -> None:
+        super().__init__(name, short_help=summary)
+        self._load = load
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Load the real command and let it go on: the parser and the completion both come through here."""
+        return self.loaded().make_context(info_name, args, parent, **extra)
+
+    def loaded(self) -> click.Command:
+        """Return the real command. Raises PluginError."""
+        return self._load()
+
+
+class PluginGroup(click.Group):
+    """A group whose commands are its own, those of `own` (name -> import string, summary), and those of plugins.
+
+    `entry_points` names the entry-point group whose entries join this one. Own commands win over plugins'.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        entry_points: str = "",
+        own: Mapping[str, tuple[str, str]] | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(*arguments, **settings)
+        self.entry_points = entry_points
+        self.own = dict(own or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, sorted; nothing is imported."""
+        return sorted({*super().list_commands(ctx), *self.own, *discover.installed(self.entry_points)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by name: the group's own, or one that loads when it is called."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None:
+            return found
+        if cmd_name in self.own:
+            return _own_command(cmd_name, *self.own[cmd_name])
+        entry = discover.installed(self.entry_points).get(cmd_name)
+        return _plugin_command(entry) if entry else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that `args` begin with; an unknown one is answered with what was probably meant."""
+        if ctx.resilient_parsing or self.get_command(ctx, args[0]) is not None:
+            return super().resolve_command(ctx, args)
+        if args[0].startswith("-"):
+            raise click.NoSuchOption(args[0], ctx=ctx)
+        near = suggestions(self, ctx, args[0])
+        hint = f" Did you mean {' or '.join(repr(one) for one in near)}?" if near else _installed_hint(self, ctx)
+        raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+
+
+def suggestions(group: click.Group, ctx: click.Context, typed: str) -> list[str]:
+    """Return full command lines that somebody who typed `typed` below `group` may have meant, nearest first.
+
+    Looks one level below too (`hca download` for `hca dss download`). Loads plugins, so it is for errors only.
+    """
+    path = ctx.command_path
+    near = [f"{path} {name}" for name in _near(typed, group.list_commands(ctx))]
+    if near:
+        return near
+    for name in group.list_commands(ctx):
+        inner = _loaded(group.get_command(ctx, name))
+        if isinstance(inner, click.Group):
+            below = click.Context(inner, ctx, name)
+            near += [f"{path} {name} {found}" for found in _near(typed, inner.list_commands(below))]
+    return near[:3]
+
+
+def _near(typed: str, names: Sequence[str]) -> list[str]:
+    if typed in names:
+        return [typed]
+    words = sorted(typed.replace("_", "-").split("-"))
+    same_words = [name for name in names if sorted(name.split("-")) == words]
+    return same_words or difflib.get_close_matches(typed, names, n=2, cutoff=0.75)
+
+
+def _loaded(command: click.Command | None) -> click.Command | None:
+    """Load a lazy command; one that can't be loaded has no suggestions to give."""
+    if not isinstance(command, LazyCommand):
+        return command
+    try:
+        return command.loaded()
+    except Exception:  # noqa: BLE001 - a broken plugin must not spoil somebody else's error message
+        return None
+
+
+def _installed_hint(group: PluginGroup, ctx: click.Context) -> str:
+    names = group.list_commands(ctx)
+    return f" There {'are' if len(names) > 1 else 'is'}: {', '.join(names)}." if 0 < len(names) <= 12 else ""
+
+
+def _own_command(name: str, target: str, summary: str) -> LazyCommand:
+    def load() -> click.Command:
+        import importlib
+
+        module_name, _, attribute = target.partition(":")
+        found: click.Command = getattr(importlib.import_module(module_name), attribute)
+        return found
+
+    return LazyCommand(name, summary, load)
+
+
+def _plugin_command(entry: discover.EntryPoint) -> LazyCommand:
+    def load() -> click.Command:
+        from hca_core import plugins
+
+        if entry.group == discover.PLUGINS:
+            return plugins.command(entry.name)
+        return plugins.subcommand(entry)
+
+    return LazyCommand(entry.name, entry.summary, load)

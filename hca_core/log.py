@@ -1,0 +1,60 @@
+"""What `hca` says on stderr while it works: one line a message, secrets taken out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import logging
+
+LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
+
+# Values that let their reader in: bearer tokens, signatures of presigned URLs, passwords in URLs.
+_SECRETS = (
+    (re.compile(r"(?i)\b(bearer|oauth|basic)\s+[^\s,;'\"]+"), r"\1 ***"),
+    (
+        re.compile(
+            r"(?i)([?&;](?:access_token|id_token|refresh_token|token|code|signature|x-amz-signature|"
+            r"x-amz-security-token|x-amz-credential|x-goog-signature|awsaccesskeyid|api[-_]?key|sig)=)[^&#\s'\"]+"
+        ),
+        r"\1***",
+    ),
+    (re.compile(r"(?i)(https?://)[^/@\s]+@"), r"\1***@"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "***"),
+)
+
+
+def redact(text: str) -> str:
+    """Return `text` without the secrets that URLs, headers and tokens carry."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def logger(name: str = "hca") -> logging.Logger:
+    """Return the logger `name`; the command line shows what goes to `hca` and below."""
+    import logging
+
+    return logging.getLogger(name)
+
+
+def set_up(level: str) -> None:
+    """Show messages of `level` (one of LEVELS) and above on stderr, secrets taken out; once per process."""
+    import logging
+
+    root = logging.getLogger("hca")
+    root.setLevel(level)
+    if root.handlers:
+        return
+
+    class Formatter(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            prefix = "hca: " if record.levelno >= logging.INFO else "hca: debug: "
+            return prefix + redact(super().format(record))
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter("%(message)s"))
+    root.addHandler(handler)
+    root.propagate = False

@@ -1,0 +1,140 @@
+"""The root command, its global options, and the one place where an error becomes a message and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from hca_core import __version__, discover
+from hca_core.context import Hca
+from hca_core.errors import ExitStatus, HCAError
+from hca_core.lazy import PluginGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOG_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
+
+OWN_COMMANDS = {
+    "clear-hca-cache": ("hca_core.verbs.cache:clear_hca_cache", "Drop the cached descriptions of services."),
+    "completion": ("hca_core.verbs.completion:completion", "Print the completion script of a shell."),
+    "config": ("hca_core.verbs.config:config", "Show and change the configuration."),
+    "help": ("hca_core.verbs.help:help_command", "Show the help of hca or of a command."),
+    "plugins": ("hca_core.verbs.plugins:plugins", "List the installed plugins and check them."),
+}
+
+
+@click.group(
+    cls=PluginGroup,
+    entry_points=discover.PLUGINS,
+    own=OWN_COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Run 'hca COMMAND --help' for the options of a command.",
+)
+@click.version_option(__version__, message="hca %(version)s")
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), help="What to tell on stderr.  [default: INFO]")
+@click.option("--debug", is_flag=True, help="Trace requests, and show the Python traceback of an error.")
+@click.pass_context
+def hca(ctx: click.Context, log_level: str | None, debug: bool) -> None:
+    """The data services of the Human Cell Atlas on the command line."""
+    ctx.obj = Hca(log_level, debug=debug)
+    if ctx.invoked_subcommand is None:
+        _prepare_home()
+        click.echo(ctx.get_help())
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run one command line (`args`, or the process's own) and return its exit status. Never raises for bad input."""
+    words = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in words[: _first_command(words)] or bool(os.environ.get("HCA_DEBUG"))
+    try:
+        result = hca.main(args=words, prog_name="hca", standalone_mode=False)
+        sys.stdout.flush()
+        return int(result) if isinstance(result, int) else ExitStatus.DONE
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        return _closed_pipe()
+    except Exception as error:  # noqa: BLE001 - the one place where any error becomes a message
+        if debug:
+            import traceback
+
+            traceback.print_exc()
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong in one sentence and return the exit status."""
+    from hca_core.log import redact
+
+    if isinstance(error, click.UsageError):
+        _say(redact(error.format_message()))
+        if error.ctx is not None:
+            _say(f"try '{error.ctx.command_path} --help'", prefix="")
+        return ExitStatus.USAGE
+    if isinstance(error, click.ClickException):
+        _say(redact(error.format_message()))
+        return error.exit_code
+    if isinstance(error, HCAError):
+        _say(redact(error.message))
+        if error.hint:
+            _say(f"next: {error.hint}", prefix="")
+        return error.exit_status
+    if isinstance(error, OSError):
+        _say(redact(os_error_text(error)))
+        return ExitStatus.ERROR
+    _say(f"unexpected {type(error).__name__}: {redact(str(error))}")
+    _say("next: run it again as 'hca --debug ...' and report what that shows", prefix="")
+    return ExitStatus.ERROR
+
+
+def os_error_text(error: OSError) -> str:
+    """Return one sentence for an error of the operating system: the file, then the reason."""
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _say(text: str, prefix: str = "hca: ") -> None:
+    """Write a line to stderr; the prefix is red on a terminal unless NO_COLOR is set (no-color.org)."""
+    try:
+        if prefix and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+            prefix = click.style(prefix, fg="red")
+        sys.stderr.write(f"{prefix}{text}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # nobody listens any more; the exit status still tells
+
+
+def _closed_pipe() -> int:
+    # Python would complain about the unflushed stdout at exit; there is nobody left to read it.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitStatus.CLOSED_PIPE
+
+
+def _first_command(words: list[str]) -> int:
+    """Return the position of the first word that is not a global option or its value."""
+    position = 0
+    while position < len(words) and words[position].startswith("-"):
+        position += 2 if words[position] == "--log-level" else 1
+    return position
+
+
+def _prepare_home() -> None:
+    """Make the user's configuration folder, with an empty file in it, so that the documented overlay recipe works.
+
+    Only bare `hca` does so; a home that can't be written is no reason to refuse the help.
+    """
+    from hca_core import paths
+
+    try:
+        paths.make_private_dir(paths.config_dir())
+        descriptor = os.open(paths.config_file(), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write("{}\n")
+    except OSError:
+        pass

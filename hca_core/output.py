@@ -1,0 +1,222 @@
+"""Results on stdout: a document or rows as json, jsonl, yaml, table, tsv or csv; data only, nothing else."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+from hca_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hca_core.paging import Page
+
+FORMATS = ("json", "jsonl", "yaml", "table", "tsv", "csv")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Query:
+    """A JMESPath expression, compiled when the command line is read, so that a bad one fails before any request."""
+
+    def __init__(self, expression: str) -> None:
+        import jmespath
+        from jmespath.exceptions import JMESPathError
+
+        try:
+            self._compiled = jmespath.compile(expression)
+        except JMESPathError as error:
+            raise UsageError(f"--query {expression!r} is not a JMESPath expression: {_one_line(error)}") from error
+
+    def __call__(self, document: Any) -> Any:
+        """Return what the expression finds in `document`. Raises UsageError if it does not fit the document."""
+        from jmespath.exceptions import JMESPathError
+
+        try:
+            return self._compiled.search(document)
+        except JMESPathError as error:
+            raise UsageError(f"--query does not fit the answer: {_one_line(error)}") from error
+
+
+class Show:
+    """Writes the result of one command in the format its user asked for.
+
+    `chosen` is the format asked for, None for `default`; `query` is applied before a result is written.
+    """
+
+    def __init__(self, chosen: str | None, query: Query | None = None, default: str = "json") -> None:
+        self.chosen = chosen
+        self.format = chosen or default
+        self.query = query
+
+    def __call__(self, document: Any, columns: Sequence[str] = ()) -> None:
+        """Write a `document`, or rows (a list or iterator of dictionaries); `columns` selects and orders for tables."""
+        if self.query:
+            document, columns = self.query(_materialized(document)), ()
+        stream = _utf8(sys.stdout)
+        if self.format == "json":
+            _write_json(_materialized(document), stream)
+        elif self.format == "yaml":
+            _write_yaml(_materialized(document), stream)
+        elif self.format == "jsonl":
+            _write_jsonl(rows_of(document), stream)
+        elif self.format == "table":
+            _write_table(rows_of(document), columns, stream)
+        else:
+            _write_separated(rows_of(document), columns, stream, self.format)
+
+    def text(self, value: str) -> None:
+        """Write a bare `value` and a newline; as a JSON string only if a format or a query was asked for."""
+        if self.chosen or self.query:
+            self(value)
+        else:
+            sys.stdout.write(value + "\n")
+
+    def pages(self, pages: Iterator[Page]) -> None:
+        """Write a paged answer, page by page where the format allows."""
+        if self.query or self.format == "yaml":
+            self(merged(pages))
+        elif self.format == "json":
+            _write_json_pages(pages, _utf8(sys.stdout))
+        else:
+            self(item for page in pages for item in page.items)
+
+
+def merged(pages: Iterator[Page]) -> Any:
+    """Return one document for all `pages`: the items of all of them, everything else from the last."""
+    items: list[Any] = []
+    page = None
+    for page in pages:
+        items += page.items
+    return with_items(page.document, page.key, items) if page else items
+
+
+def with_items(document: Any, key: str, items: Any) -> Any:
+    """Return `document` with what lies at the dotted `key` replaced by `items` (a copy along that path)."""
+    if not isinstance(document, dict):
+        return items
+    head, _, rest = key.partition(".")
+    return {**document, head: with_items(document.get(head, {}), rest, items) if rest else items}
+
+
+def rows_of(document: Any) -> Iterable[Any]:
+    """Return the rows of a result: itself if it is one, the one list of objects it holds, else one row of its own."""
+    if not isinstance(document, dict):
+        return [document] if isinstance(document, (str, int, float, bool, type(None))) else document
+    found: Any = document
+    while isinstance(found, dict) and len(found) == 1:
+        found = next(iter(found.values()))
+    if isinstance(found, list):
+        return found
+    if isinstance(found, dict):
+        lists = [value for value in found.values() if isinstance(value, list)]
+        if len(lists) == 1 and all(isinstance(row, dict) for row in lists[0]):
+            return list(lists[0])
+    return [document]
+
+
+def _materialized(document: Any) -> Any:
+    return document if isinstance(document, (dict, list, str, int, float, bool, type(None))) else list(document)
+
+
+def _dumps(value: Any, **settings: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str, **settings)
+
+
+def _write_json(document: Any, stream: TextIO) -> None:
+    stream.write(_dumps(document, indent=2) + "\n")
+
+
+def _write_jsonl(rows: Iterable[Any], stream: TextIO) -> None:
+    for row in rows:
+        stream.write(_dumps(row, separators=(",", ":")) + "\n")
+
+
+def _write_yaml(document: Any, stream: TextIO) -> None:
+    import yaml
+
+    yaml.safe_dump(json.loads(_dumps(document)), stream, sort_keys=False, allow_unicode=True, default_flow_style=False)
+
+
+def _write_json_pages(pages: Iterator[Page], stream: TextIO) -> None:
+    """Write one document for all pages in constant memory: the items first, then the rest as the last page tells it."""
+    first = next(pages)
+    second = next(pages, None)
+    if second is None:
+        _write_json(first.document, stream)
+        return
+    keys = first.key.split(".")
+    for depth, name in enumerate(keys):
+        stream.write(("{\n" if depth == 0 else " {\n") + "  " * (depth + 1) + _dumps(name) + ":")
+    stream.write(" [")
+    indent = "  " * (len(keys) + 1)
+    separator, last = "\n", second
+    for page in itertools.chain([first, second], pages):
+        last = page
+        for item in page.items:
+            stream.write(separator + indent + _dumps(item, indent=2).replace("\n", "\n" + indent))
+            separator = ",\n"
+    stream.write("\n" + "  " * len(keys) + "]")
+    for depth in range(len(keys), 0, -1):
+        holder = last.document
+        for name in keys[: depth - 1]:
+            holder = holder[name]
+        for name, value in holder.items():
+            if name != keys[depth - 1]:
+                text = _dumps(value, indent=2).replace("\n", "\n" + "  " * depth)
+                stream.write(",\n" + "  " * depth + f"{_dumps(name)}: {text}")
+        stream.write("\n" + "  " * (depth - 1) + "}")
+    stream.write("\n")
+
+
+def _write_table(rows: Iterable[Any], columns: Sequence[str], stream: TextIO) -> None:
+    import tabulate
+
+    listed = list(rows)
+    names = list(columns) or _columns(listed)
+    cells = [[_CONTROL.sub("\N{REPLACEMENT CHARACTER}", _cell(row, name)) for name in names] for row in listed]
+    tabulate.PRESERVE_WHITESPACE = False
+    stream.write(tabulate.tabulate(cells, headers=names, tablefmt="simple", disable_numparse=True) + "\n")
+
+
+def _write_separated(rows: Iterable[Any], columns: Sequence[str], stream: TextIO, kind: str) -> None:
+    """Write rows as they come; without `columns` the first hundred rows decide which there are."""
+    import csv
+
+    iterator = iter(rows)
+    head = [] if columns else list(itertools.islice(iterator, 100))
+    names = list(columns) or _columns(head)
+    settings: dict[str, Any] = {"delimiter": "\t" if kind == "tsv" else ",", "lineterminator": "\n"}
+    writer = csv.writer(stream, **settings)
+    writer.writerow(names)
+    for row in itertools.chain(head, iterator):
+        cells = [_cell(row, name) for name in names]
+        writer.writerow([" ".join(cell.split()) if kind == "tsv" else cell for cell in cells])
+
+
+def _columns(rows: Sequence[Any]) -> list[str]:
+    names: dict[str, None] = {}
+    for row in rows:
+        names.update(dict.fromkeys(row if isinstance(row, dict) else ["value"]))
+    return list(names)
+
+
+def _cell(row: Any, name: str) -> str:
+    value = row.get(name, "") if isinstance(row, dict) else row
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _dumps(value)
+
+
+def _utf8(stream: TextIO) -> TextIO:
+    """Let a stdout of a narrower encoding write escapes rather than fail on a name it can't hold."""
+    if hasattr(stream, "reconfigure") and (stream.encoding or "").lower().replace("-", "") != "utf8":
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,36 @@
+"""Where `hca` keeps things of its own: configuration and cache, by the XDG base directory specification."""
+
+from __future__ import annotations
+
+import os
+
+
+def config_dir() -> str:
+    """Return the folder of the user's own configuration; it need not exist."""
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(base, "hca")
+
+
+def config_file() -> str:
+    """Return the user's own configuration file; it need not exist."""
+    return os.path.join(config_dir(), "config.json")
+
+
+def site_config_file() -> str:
+    """Return the site-wide configuration file."""
+    return "/etc/hca/config.json"
+
+
+def cache_dir() -> str:
+    """Return the folder for what can be fetched again: `HCA_CACHE_DIR`, else below the XDG cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.environ.get("HCA_CACHE_DIR") or os.path.join(base, "hca")
+
+
+def make_private_dir(path: str) -> None:
+    """Make the folder `path` with mode 0700 if it is not there. Raises OSError."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass

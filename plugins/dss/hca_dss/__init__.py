@@ -1,0 +1,1 @@
+"""The Data Storage System of the Human Cell Atlas: client, verbs and downloads."""

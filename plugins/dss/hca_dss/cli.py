@@ -1,0 +1,204 @@
+"""`hca dss`: the verbs of the API, and the hand-written ones: parse, one SDK call, show."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hca_core.commands import ListOption, Verb, output_options
+from hca_core.context import Hca
+from hca_core.generate import ServiceGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hca_core.output import Show
+    from hca_dss.client import DSSClient
+
+REPLICAS = click.Choice(["aws", "gcp"])
+
+
+@click.group(
+    cls=ServiceGroup,
+    service="dss",
+    packaged=os.path.join(os.path.dirname(__file__), "api.json"),
+    entry_points="hca.commands.dss",
+)
+def dss() -> None:
+    """Find and download data of the Data Storage System.
+
+    \b
+    hca dss get-bundles-all --replica aws --output table
+    hca dss download --replica aws --bundle-uuid UUID
+    """
+
+
+def download_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every download of files has."""
+    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
+        click.option("--download-dir", default="", help="Where to; made if missing.  [default: current directory]"),
+        click.option("--jobs", type=click.IntRange(1, 256), help="Files to fetch side by side.  [default: 16]"),
+        click.option("--no-progress", is_flag=True, help="Draw no progress bar."),
+        output_options("json"),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def retry_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the documented options on patience with failures."""
+    retries = click.option(
+        "--num-retries",
+        type=click.IntRange(min=0),
+        default=10,
+        show_default=True,
+        help="Failures that a file may have; good blocks make up for them.",
+    )
+    delay = click.option(
+        "--min-delay-seconds",
+        type=click.FloatRange(min=0),
+        default=0.25,
+        show_default=True,
+        help="Shortest wait after a failure; doubles with each.",
+    )
+    return retries(delay(function))
+
+
+@dss.command("download", cls=Verb, short_help="Download a bundle as a directory.")
+@click.option("--bundle-uuid", required=True, help="The bundle.")
+@click.option("--replica", type=REPLICAS, required=True, help="Replica to download from.")
+@click.option("--version", default="", help="Version of the bundle.  [default: the latest]")
+@click.option("--metadata-filter", cls=ListOption, metavar="PATTERN...", help="Metadata files to take.  [default: *]")
+@click.option("--data-filter", cls=ListOption, metavar="PATTERN...", help="Data files to take.  [default: *]")
+@click.option("--no-metadata", is_flag=True, help="Take no metadata files.")
+@click.option("--no-data", is_flag=True, help="Take no data files.")
+@retry_options
+@download_options
+def download(
+    metadata_filter: list[str] | None,
+    data_filter: list[str] | None,
+    no_metadata: bool,
+    no_data: bool,
+    jobs: int | None,
+    no_progress: bool,
+    show: Show,
+    **settings: Any,
+) -> None:
+    """Download a bundle as a directory.
+
+    The files land in UUID.VERSION below the download directory, each checked against its size and sha256. Their
+    content is kept in the filestore .hca beside it; an interrupted download goes on where it was when the same command
+    is run again.
+
+    Patterns are those of the shell and heed case. Metadata files are those that the bundle marks as indexed.
+
+    \b
+    hca dss download --replica aws --bundle-uuid UUID --data-filter '*.fastq.gz'
+    """
+    if no_metadata and metadata_filter is not None:
+        raise click.UsageError("--metadata-filter and --no-metadata exclude each other.", click.get_current_context())
+    if no_data and data_filter is not None:
+        raise click.UsageError("--data-filter and --no-data exclude each other.", click.get_current_context())
+    settings |= {"metadata_filter": metadata_filter or ("*",), "data_filter": data_filter or ("*",)}
+    with _client(jobs, None, no_progress) as client:
+        report = client.download(no_metadata=no_metadata, no_data=no_data, **settings)
+    show(report.document())
+
+
+@dss.command("download-manifest", cls=Verb, short_help="Download the files that a manifest lists.")
+@click.option("--manifest", required=True, help="Tab-separated file with a row for each file.")
+@click.option("--replica", type=REPLICAS, required=True, help="Replica to download from.")
+@click.option("--layout", type=click.Choice(["none", "bundle"]), default="none", show_default=True, help="See above.")
+@click.option("--no-metadata", is_flag=True, help="Take no metadata files (layout bundle).")
+@click.option("--no-data", is_flag=True, help="Take no data files (layout bundle).")
+@retry_options
+@download_options
+def download_manifest(manifest: str, jobs: int | None, no_progress: bool, show: Show, **settings: Any) -> None:
+    """Download the files that a manifest lists.
+
+    The manifest is a tab-separated file whose header names the columns bundle_uuid, bundle_version, file_name,
+    file_uuid, file_sha256 and file_size, in any order; file_version is used if it is there, others are kept. It is
+    checked whole before anything is sent.
+
+    Layout none puts the content into the filestore .hca; layout bundle also makes a directory for each bundle, with
+    all of its metadata and the listed data files. When everything is there, a copy of the manifest with the column
+    file_path is written to the current directory.
+
+    \b
+    hca dss download-manifest --replica aws --manifest files.tsv --layout bundle
+    """
+    with _client(jobs, manifest, no_progress) as client:
+        report = client.download_manifest(manifest, **settings)
+    show(report.document())
+
+
+@dss.command("download-collection", cls=Verb, short_help="Download the bundles of a collection.")
+@click.option("--uuid", required=True, help="The collection.")
+@click.option("--replica", type=REPLICAS, required=True, help="Replica to download from.")
+@click.option("--version", help="Version of the collection.  [default: the latest]")
+@download_options
+def download_collection(jobs: int | None, no_progress: bool, show: Show, **settings: Any) -> None:
+    """Download every bundle of a collection, and of the collections in it, each as a directory."""
+    with _client(jobs, None, no_progress) as client:
+        report = client.download_collection(**settings)
+    show(report.document())
+
+
+@dss.command("create-version", cls=Verb, short_help="Print a timestamp to use as a version.")
+@output_options()
+def create_version(show: Show) -> None:
+    """Print the present moment as a version of a bundle or file, such as 1985-04-12T232050.520000Z."""
+    from hca_core import versions
+
+    show.text(versions.now())
+
+
+@dss.command("login", cls=Verb, short_help="Keep a token for the service.")
+@click.option("--access-token", default="", help="The token to keep.")
+@click.option("--remote", is_flag=True, help="Log in without a browser on this machine.")
+def login(access_token: str, remote: bool) -> None:
+    """Keep a token for the configured service, in a file of your own that nobody else can read.
+
+    It is sent to that service's host only. HCA_TOKEN in the environment is used before it.
+    """
+    with _client(None, None, True) as client:
+        client.login(access_token=access_token, remote=remote)
+
+
+@dss.command("logout", cls=Verb, short_help="Forget the token of the service.")
+def logout() -> None:
+    """Forget the token that login kept for the configured service."""
+    with _client(None, None, True) as client:
+        client.logout()
+
+
+@dss.command("refresh-swagger", cls=Verb, short_help="Fetch the description of the API anew.")
+def refresh_swagger() -> None:
+    """Fetch the description of the service's API anew; new operations become verbs at once."""
+    with _client(None, None, True) as client:
+        client.refresh_swagger()
+
+
+@contextmanager
+def _client(jobs: int | None, manifest: str | None, no_progress: bool) -> Iterator[DSSClient]:
+    """Give a client with the command line's configuration and, on a terminal, a progress bar."""
+    import sys
+
+    from hca_core import log, progress
+    from hca_dss.client import DSSClient
+
+    client = DSSClient(config=Hca.current().config)
+    client.threads = jobs or client.threads
+    enabled = not no_progress and sys.stderr.isatty() and log.logger().isEnabledFor(20)
+    total = None
+    if manifest and enabled:
+        from hca_dss.manifest import check
+
+        total = check(manifest).size
+    with progress.bytes_bar(total, enabled=enabled) as count:
+        client.progress = count if enabled else None
+        yield client

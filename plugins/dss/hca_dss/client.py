@@ -1,0 +1,147 @@
+"""DSSClient: the Data Storage System in Python."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from hca_core import versions
+from hca_core.client import Promise, ServiceClient
+from hca_dss import download as downloads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from requests import Response
+
+    from hca_dss.download import Report
+
+
+class DSSClient(ServiceClient):
+    """The Data Storage System: every operation of the service as a method, and downloads.
+
+        dss = DSSClient()
+        bundle = dss.get_bundle(uuid=..., replica="aws")
+        for item in dss.get_bundles_all.iterate(replica="aws"):
+            ...
+
+    `threads` is how many files are fetched side by side; `progress`, if set, is told of bytes as they arrive, from any
+    thread.
+    """
+
+    service = "dss"
+    packaged = os.path.join(os.path.dirname(__file__), "api.json")
+
+    threads: int = 16
+    progress: Callable[[int], None] | None = None
+
+    def create_version(self) -> str:
+        """Return the present moment as a version of a bundle or file, such as 1985-04-12T232050.520000Z."""
+        return versions.now()
+
+    def download(
+        self,
+        bundle_uuid: str,
+        replica: str,
+        version: str = "",
+        download_dir: str = "",
+        metadata_filter: Sequence[str] = ("*",),
+        data_filter: Sequence[str] = ("*",),
+        no_metadata: bool = False,
+        no_data: bool = False,
+        num_retries: int = 10,
+        min_delay_seconds: float = 0.25,
+    ) -> Report:
+        """Download a bundle into the directory `<download_dir>/<uuid>.<version>` and return a report.
+
+        Every file is checked against its size and sha256. All content lies in the filestore `.hca` of the download
+        directory, and the bundle's directory links to it; what is there already is checked and not fetched again.
+
+        Parameters:
+            bundle_uuid, replica: which bundle, and from which replica (aws or gcp).
+            version: its version; the latest if empty.
+            download_dir: where to; made if missing; the current directory if empty.
+            metadata_filter, data_filter: shell patterns, matched with regard to case; metadata files (`indexed`) and
+                data files that match none are left out.
+            no_metadata, no_data: leave out all of the one or the other; not together with the filter of that kind.
+            num_retries: how many failures a file may have; good blocks make up for them.
+            min_delay_seconds: shortest wait in seconds after a failure; it doubles with each one.
+
+        Raises PartialError if some files failed, other HCAErrors if all did, UsageError, OSError from the disk.
+        """
+        keep = downloads.keeper(metadata_filter, data_filter, no_metadata, no_data)
+        run = self._run(replica, download_dir, num_retries, min_delay_seconds)
+        return _finished(downloads.of_bundle(run, bundle_uuid, version, keep))
+
+    def download_manifest(
+        self,
+        manifest: str,
+        replica: str,
+        layout: str = "none",
+        no_metadata: bool = False,
+        no_data: bool = False,
+        num_retries: int = 10,
+        min_delay_seconds: float = 0.25,
+        download_dir: str = "",
+    ) -> Report:
+        """Download the files that a manifest lists and return a report.
+
+        The manifest is checked whole before anything is sent. When all files are there, a copy of it is written to the
+        current directory, with the column `file_path` that tells where each file lies in the filestore.
+
+        Parameters:
+            manifest: path of a tab-separated file with the columns bundle_uuid, bundle_version, file_name, file_uuid,
+                file_sha256, file_size; file_version is used if it is there, other columns are kept.
+            replica: from which replica (aws or gcp).
+            layout: `none` fills the filestore only; `bundle` makes a directory for each bundle, with its metadata and
+                the listed data files.
+            no_metadata, no_data: leave out the one or the other; for layout `bundle` only.
+            num_retries, min_delay_seconds, download_dir: as for `download`.
+
+        Raises what `download` raises; UsageError tells all problems of the manifest with their lines.
+        """
+        run = self._run(replica, download_dir, num_retries, min_delay_seconds)
+        return _finished(downloads.of_manifest(run, os.fspath(manifest), layout, no_metadata, no_data))
+
+    def download_collection(
+        self, uuid: str, replica: str, version: str | None = None, download_dir: str = ""
+    ) -> Report:
+        """Download every bundle of a collection, and of the collections in it, and return a report.
+
+        Parameters: `uuid`, `replica` and `version` (the latest if None) name the collection, `download_dir` as for
+        `download`. Raises what `download` raises.
+        """
+        run = self._run(replica, download_dir, 10, 0.25)
+        return _finished(downloads.of_collection(run, uuid, version))
+
+    def open_file(self, uuid: str, version: str, replica: str, offset: int = 0) -> Response:
+        """Return an unread answer with the content of a file from byte `offset` on, after a single try.
+
+        The caller closes it. Raises HCAError.
+        """
+        headers = {"Accept-Encoding": "identity"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        arguments = {"uuid": uuid, "version": version, "replica": replica}
+        operation = self.api.operations["get_file"]
+        return self.send(operation, arguments, stream=True, headers=headers, tries=1)
+
+    def promise(self, response: Response) -> Promise:
+        """Return size and sha256 of a file as the service told them on the way to its content (contract §5)."""
+        for told in (*response.history, response):
+            if "X-DSS-SHA256" in told.headers:
+                size = told.headers.get("X-DSS-SIZE", "")
+                return Promise(int(size) if size.isdigit() else None, told.headers["X-DSS-SHA256"].lower())
+        return Promise()
+
+    def _run(self, replica: Any, directory: Any, retries: int, min_delay: float) -> downloads.Download:
+        from hca_core.errors import UsageError
+
+        if replica not in ("aws", "gcp"):
+            raise UsageError(f"replica is {replica!r}, but must be one of aws, gcp")
+        return downloads.Download(self, replica, os.fspath(directory), retries, min_delay)
+
+
+def _finished(report: Report) -> Report:
+    report.raise_if_failed()
+    return report

@@ -1,0 +1,56 @@
+"""The content-addressed filestore below a download directory, and links from it into the layout that people see."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+
+from hca_core import files, transfer
+from hca_core.errors import HCAError
+
+# The old client's layout; its stores are used on.
+FOLDER = os.path.join(".hca", "v2", "files_2_4")
+# What says that a file system, or this pair of places, can't do hard links.
+_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+
+
+def path(download_dir: str, sha256: str) -> str:
+    """Return where content with that sha256 (64 lower-case hex digits) lies below `download_dir`."""
+    return os.path.join(download_dir, FOLDER, sha256[:2], sha256[2:6], sha256)
+
+
+def link(source: str, target: str, sha256: str) -> bool:
+    """Make `target` show the content of `source`, whose sha256 is given; tell whether that took a copy.
+
+    A target that is there and has the same content is left as it is. Raises HCAError if it has another: it may be
+    somebody's work. Raises OSError if the disk refuses.
+    """
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    try:
+        os.link(source, target, follow_symlinks=False)
+        return False
+    except FileExistsError:
+        if os.path.samestat(os.stat(source), os.lstat(target)) or _has_content(target, sha256):
+            return False
+        raise HCAError(f"{target} is there and has another content; move it away") from None
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    _copy(source, target)
+    return True
+
+
+def _has_content(path: str, sha256: str) -> bool:
+    return os.path.isfile(path) and not os.path.islink(path) and transfer.sha256_of(path) == sha256
+
+
+def _copy(source: str, target: str) -> None:
+    temporary = files.temporary_beside(target)
+    try:
+        shutil.copyfile(source, temporary)
+        os.replace(temporary, target)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
