@@ -141,6 +141,7 @@ class ServiceClient(metaclass=_ServiceType):
 
     service: ClassVar[str] = ""
     packaged: ClassVar[str] = ""
+    retired_hint: ClassVar[str] = ""  # the next step where the packaged default is a service that has been retired
 
     def __init__(self, config: HCAConfig | None = None, swagger_url: str | None = None, **session_kwargs: Any) -> None:
         self.config = config if config is not None else get_config()
@@ -159,6 +160,7 @@ class ServiceClient(metaclass=_ServiceType):
             self._policy,
             token=lambda: credentials.token(self.swagger_url, self.service),
             token_origin=self.swagger_url,
+            hint=self.retired_hint if self._is_default and self.retired_hint else http.Session.HINT,
             allow_http=bool(self.config.lookup(f"{type(self).__name__}.allow_http", False)),
         )
 

@@ -66,13 +66,26 @@ class ListOption(click.Option):
         items: list[Any] = []
         for word in words:
             text = text_of(word, ctx, parameter)
-            from_file = word == "-" or word.startswith("@")
-            if self.of_objects or from_file or text.lstrip().startswith("["):
+            if self.of_objects:
                 value = parse_json(text, ctx, parameter)
                 items += value if isinstance(value, list) else [value]
             else:
-                items.append(text)
+                items += _words(text, from_file=text is not word)
         return items
+
+
+def _words(text: str, *, from_file: bool) -> list[Any]:
+    """Return plain words: those of a JSON array, the lines of a file, or the one word (`[ab]*` is a pattern)."""
+    if text.lstrip().startswith("["):
+        import json
+
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = None
+        if isinstance(value, list):
+            return value
+    return [line for line in text.splitlines() if line.strip()] if from_file else [text]
 
 
 class JsonType(click.ParamType[Any]):

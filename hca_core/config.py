@@ -277,13 +277,23 @@ def _environment(service: str, defaults: dict[str, Any]) -> dict[str, Any]:
 
 
 def _put(data: dict[str, Any], path: KeyPath, value: Any) -> None:
+    if value is _DELETED:
+        _drop(data, path)
+        return
     for key in path[:-1]:
         if not isinstance(data.get(key), dict):
-            if value is _DELETED:
-                return
             data[key] = {}
         data = data[key]
-    if value is _DELETED:
-        data.pop(path[-1], None)
-    else:
-        data[path[-1]] = copy.deepcopy(value)
+    data[path[-1]] = copy.deepcopy(value)
+
+
+def _drop(data: dict[str, Any], path: KeyPath) -> None:
+    """Take out what lies at `path`, and the sections that are empty then."""
+    key, rest = path[0], path[1:]
+    inner = data.get(key)
+    if rest and isinstance(inner, dict):
+        _drop(inner, rest)
+        if not inner:
+            del data[key]
+    elif not rest:
+        data.pop(key, None)

@@ -63,7 +63,8 @@ def _host(url: str) -> str:
     from hca_core.http import origin
 
     scheme, host, port = origin(url)
-    return f"{scheme}://{host}:{port}"
+    named = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{named}" + ("" if (scheme, port) in (("https", 443), ("http", 80)) else f":{port}")
 
 
 def _load() -> dict[str, Any]:

@@ -43,6 +43,8 @@ def live(url: str, session: Session, *, refresh: bool = False) -> dict[str, Any]
     try:
         response = session.request("GET", url, headers=headers)
     except (NetworkError, ServiceError) as error:
+        if isinstance(error, ServiceError):
+            error.hint = "check the URL of the service: hca config list --show-origin"
         if entry and not refresh:
             log.logger().warning("%s; using the description of %s days ago", error.message, _days(entry))
             return dict(entry["document"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,9 +108,9 @@ class ServiceError(HCAError):
         self.details: object = problem
         text = self.title or (problem.strip()[:300] if isinstance(problem, str) else "")
         told = f"{self.reason}: {text}" if text else self.reason
-        request_id = response.headers.get("X-AWS-REQUEST-ID")
-        tail = f", request {request_id}" if request_id else ""
-        super().__init__(f"{told} (HTTP {self.code}{tail})", hint)
+        asked = f"{response.request.method} {urlsplit(response.url).path}" if response.request else ""
+        super().__init__(f"{told} (HTTP {self.code}, {asked})", hint)
+        self.request_id = response.headers.get("X-AWS-REQUEST-ID")
         self.exit_status = _exit_status_of(self.code)
 
 

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -49,8 +50,11 @@ class Session:
     """Sends requests for one service; may be used by several threads.
 
     Parameters: `token` gives the bearer token for requests that need a login; it is sent to `token_origin`
-    (scheme, host and port) only, whatever redirects and links say. `stopped` ends all waiting when it is set.
+    (scheme, host and port) only, whatever redirects and links say. `stopped` ends all waiting when it is set; `hint`
+    is the next step that a NetworkError tells.
     """
+
+    HINT = "check the network and the URL (hca config list --show-origin)"
 
     def __init__(
         self,
@@ -61,9 +65,11 @@ class Session:
         allow_http: bool = False,
         connections: int = 32,
         stopped: threading.Event | None = None,
+        hint: str = HINT,
     ) -> None:
         self.policy = policy or Policy()
         self.stopped = stopped or threading.Event()
+        self.hint = hint
         self._token = token
         self._token_origin = origin(token_origin) if token_origin else None
         self._allow_http = allow_http
@@ -108,6 +114,7 @@ class Session:
         url = prepared.url or ""
         self._check(url)
         if authenticated and self._token and origin(url) == self._token_origin:
+            # Asked for at every try: a token may be renewed between two of them.
             prepared.headers["Authorization"] = f"Bearer {self._token()}"
         started = time.monotonic()
         # The adapter, not the session: a Session would add a token of ~/.netrc and read redirects' bodies, and costs
@@ -146,7 +153,8 @@ class Session:
         return known
 
     def _check(self, url: str) -> None:
-        if urlsplit(url).scheme == "http" and not self._allow_http and not is_loopback(url):
+        parts = urlsplit(url)
+        if parts.scheme == "http" and not self._allow_http and not _is_this_machine(parts.netloc):
             raise UsageError(
                 f"{url} is not https, and its host is not this machine",
                 hint="use https, or set allow_http to true in the service's section of the configuration",
@@ -178,7 +186,7 @@ class _Exchange:
         prepared = self.session.prepare(self.method, url, params, self.json, self.headers)
         while True:
             try:
-                response = self.session.send(prepared.copy(), authenticated=self.authenticated, stream=self.stream)
+                response = self.session.send(prepared, authenticated=self.authenticated, stream=self.stream)
             except requests.RequestException as error:
                 self._after_failure(error, url)
                 continue
@@ -209,7 +217,7 @@ class _Exchange:
         tries = min(self.tries, 3) if unsent else self.tries
         hopeless = isinstance(error, (requests.exceptions.SSLError, requests.exceptions.InvalidURL))
         if hopeless or self.failures >= tries or not (unsent or self.method in IDEMPOTENT):
-            raise NetworkError(text, hint="check the network and the URL (hca config list --show-origin)") from error
+            raise NetworkError(text, hint=self.session.hint) from error
         wait = self.session.policy.wait(self.failures)
         log.logger().info("%s; trying again in %.1f s (%d of %d)", text, wait, self.failures, tries - 1)
         self.session.wait(wait)
@@ -255,6 +263,11 @@ class _Exchange:
         if seconds >= 1:
             log.logger().info("%s; waiting %.0f s", why, seconds)
         self.session.wait(seconds)
+
+
+@lru_cache(maxsize=64)
+def _is_this_machine(netloc: str) -> bool:
+    return is_loopback(f"http://{netloc}")
 
 
 def origin(url: str) -> tuple[str, str, int]:

@@ -1,0 +1,47 @@
+# make demo, make test: a virtual environment of their own, nothing else needed than python3, pip and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := . ./plugins/dss ./plugins/local ./meta
+EDITABLE := $(foreach package,$(PACKAGES),--editable $(package))
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) meta/pyproject.toml
+PYTHON_CODE := hca_core hca plugins/dss plugins/local tests benchmarks
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint types format install bench clean
+
+demo: $(VENV)/installed        ## run the main job on an embedded deployment
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash scripts/demo.sh
+
+test: $(VENV)/developing       ## run all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/developing       ## style of the code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/developing      ## mypy, strict
+	$(BIN)/mypy hca_core hca plugins/dss/hca_dss plugins/dss/hca/dss plugins/local/hca_local
+
+format: $(VENV)/developing     ## rewrite the code in the common style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+install:                       ## install this copy into the Python environment that is active
+	python3 -m pip install $(PACKAGES)
+
+bench: $(VENV)/developing      ## measure against the peers of this field
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/download.py
+
+clean:                         ## forget the virtual environment and what the demo left
+	rm -rf $(VENV) demo
+
+$(VENV)/installed: $(PROJECTS)
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(EDITABLE)
+	@touch $@
+
+$(VENV)/developing: $(VENV)/installed requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
