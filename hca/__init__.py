@@ -7,7 +7,7 @@ from hca_core.config import get_config as get_config
 from hca_core.log import logger as _logger
 from hca_core.plugins import client as client
 
-# Plugins add hca.dss, hca.auth, ... from distributions of their own.
+# Plugins add packages of their own below this one.
 __path__ = extend_path(__path__, __name__)
 
 logger = _logger()

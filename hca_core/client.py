@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
+import sys
+import types
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from hca_core import credentials, descriptions, http, log, openapi, paging
+from hca_core import credentials, descriptions, http, log, openapi, paging, plugins
 from hca_core.config import HCAConfig, get_config
 from hca_core.errors import ConfigError, UsageError
 
@@ -120,7 +122,7 @@ class PagedOperation(BoundOperation):
 
 
 class _ServiceType(type):
-    """Lets the published form `DSSClient.post_search.iterate(...)` work on the class, through a client of its own."""
+    """Lets the published form `WeatherClient.get_days.iterate(...)` work on the class, through a client of its own."""
 
     def __getattr__(cls, name: str) -> Any:
         packaged = cls.__dict__.get("packaged")
@@ -347,3 +349,13 @@ def _default_client(cls: Any) -> ServiceClient:
     if cls not in _defaults:
         _defaults[cls] = cls()
     return _defaults[cls]
+
+
+class _Module(types.ModuleType):
+    """This module, once imported, stands in the package where the function `hca_core.client` stood: it is called so."""
+
+    def __call__(self, service: str, **arguments: Any) -> Any:
+        return plugins.client(service, **arguments)
+
+
+sys.modules[__name__].__class__ = _Module

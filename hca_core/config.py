@@ -8,16 +8,17 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from functools import cache
 from typing import Any
 
-from hca_core import files, paths
+from hca_core import files, log, paths
 from hca_core.errors import ConfigError, HCAError
 from hca_core.merge import KeyPath, Merger
 
 CORE_DEFAULTS: dict[str, Any] = {"log_level": "INFO"}
 ASSIGNED = "assigned in this process"
+SECRETS = ("token", "secret", "password", "api_key", "private_key")  # parts of the names of keys
 _DELETED = object()
 
 
@@ -71,14 +72,14 @@ class Section(MutableMapping[str, Any]):
             raise AttributeError(name) from None
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({redacted(self._node())!r})"
+        return f"{type(self).__name__}({redacted(self._node(), '.'.join(self._path))!r})"
 
 
 class HCAConfig(Section):
     """The whole configuration, read from all its layers when made.
 
         config = HCAConfig()
-        config["DSSClient"].swagger_url = "https://dss.example.org/v1/swagger.json"
+        config["WeatherClient"].swagger_url = "https://weather.example.org/v1/swagger.json"
 
     `name` stands for compatibility with the published signature. Raises ConfigError if a file can't be used.
     """
@@ -105,7 +106,7 @@ class HCAConfig(Section):
         return super().__contains__(key)
 
     def lookup(self, dotted: str, default: Any = None) -> Any:
-        """Return the value at a `dotted` key such as "DSSClient.swagger_url", or `default` if there is none."""
+        """Return the value at a `dotted` key such as "WeatherClient.swagger_url", or `default` if there is none."""
         node: Any = self
         for key in dotted.split("."):
             if not isinstance(node, Section) or key not in node:
@@ -125,19 +126,17 @@ class HCAConfig(Section):
         """Return which layer a value comes from: a file, a variable, "packaged defaults", or None if it is not set."""
         path = tuple(dotted.split("."))
         self._ensure(path[0])
-        self._merged()
-        return ASSIGNED if path in self._changes else self._layers().origins.get(path)
+        if any(path[: length + 1] in self._changes for length in range(len(path))):
+            return ASSIGNED
+        return self._layers().origins.get(path)
 
     def include_plugins(self) -> None:
         """Take in the packaged defaults of every installed plugin, as `hca config list` shows them."""
-        from hca_core import discover, plugins
+        from hca_core import discover
 
         for service in discover.installed(discover.PLUGINS):
-            try:
-                for section in plugins.config_defaults(service):
-                    self._ensure(section)
-            except HCAError as error:
-                self.notes.append(f"{error.message}; its defaults are left out")
+            for section in _defaults(service):
+                self._ensure(section)
 
     @property
     def notes(self) -> list[str]:
@@ -160,15 +159,13 @@ class HCAConfig(Section):
     def _ensure(self, section: str) -> None:
         """Bring in a service section's packaged defaults and environment when it is first asked for.
 
-        The section of service "dss" is "DSSClient", so only that plugin is loaded, not every installed one.
+        The section of service "weather" is "WeatherClient", so only that plugin is loaded, not every installed one.
         """
         if section in self._sections or not section.endswith("Client"):
             return
-        from hca_core import plugins
-
         service = section.removesuffix("Client")
         self._sections[section] = {}, {}  # marked first: a plugin that reads the configuration must not come back here
-        defaults = dict(plugins.config_defaults(service.lower()).get(section, {}))
+        defaults = dict(_defaults(service.lower()).get(section, {}))
         self._sections[section] = defaults, _environment(service, defaults)
         object.__setattr__(self, "_merger", None)
 
@@ -194,6 +191,11 @@ class HCAConfig(Section):
 
     def _assign(self, path: KeyPath, value: Any) -> None:
         self._ensure(path[0])
+        node: Any = self._merged()
+        for length, key in enumerate(path[:-1], 1):
+            node = node.get(key, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"{'.'.join(path[:length])} is a value, not a section; nothing can lie below it")
         _put(self._merged(), path, value)
         self._changes.pop(path, None)
         self._changes[path] = value
@@ -234,6 +236,8 @@ def read_file(path: str) -> dict[str, Any] | None:
     except json.JSONDecodeError as error:
         where = f"{path}, line {error.lineno}, column {error.colno}"
         raise ConfigError(f"{where}: not JSON ({error.msg})", hint="mend the file; hca leaves it as it is") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deeply") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from error
     if not isinstance(data, dict):
@@ -246,7 +250,9 @@ def write_user_file(data: dict[str, Any]) -> None:
     path = paths.config_file()
     try:
         paths.make_private_dir(os.path.dirname(path))
-        files.write_atomic(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), mode=0o600)
+        # A link (dotfiles kept elsewhere) stays one: what it points to is replaced.
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        files.write_atomic(os.path.realpath(path), text.encode(), mode=0o600)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; nothing was changed") from error
 
@@ -259,11 +265,30 @@ def plain(value: Any) -> Any:
 
 
 def redacted(value: Any, key: str = "") -> Any:
-    """Return `value` with the content of secret-looking keys (token, secret, password, key) replaced by "***"."""
+    """Return `value`, which lies at the dotted `key`, without secrets.
+
+    Everything at and below a secret-looking key (token, secret, password, key) is "***", addresses apart; passwords
+    and signatures in addresses are too.
+    """
     if isinstance(value, dict):
-        return {inner: redacted(content, inner) for inner, content in value.items()}
-    secret = any(word in key.lower() for word in ("token", "secret", "password", "api_key", "private_key"))
-    return "***" if secret and value and not key.lower().endswith(("_uri", "_url")) else value
+        return {inner: redacted(content, f"{key}.{inner}") for inner, content in value.items()}
+    if isinstance(value, list):
+        return [redacted(content, key) for content in value]
+    words = key.lower()
+    if value and any(word in words for word in SECRETS) and not words.endswith(("_uri", "_url")):
+        return "***"
+    return log.redact(value) if isinstance(value, str) else value
+
+
+def _defaults(service: str) -> Mapping[str, Mapping[str, object]]:
+    """Return what the plugin of `service` gives; a plugin that can't be used gives nothing, and a warning."""
+    from hca_core import plugins
+
+    try:
+        return plugins.config_defaults(service)
+    except HCAError as error:
+        log.logger().warning("%s; its defaults are left out", error.message)
+        return {}
 
 
 def _environment(service: str, defaults: dict[str, Any]) -> dict[str, Any]:

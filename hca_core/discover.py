@@ -91,17 +91,18 @@ def _of_archive(path: str, seen: set[str]) -> list[EntryPoint]:
     """Read a zip file on the path the slow way; nobody but a zipapp has one."""
     import zipfile
 
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
         return []
     entries = []
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            folder, _, file = name.rpartition("/")
-            if file == "entry_points.txt" and folder.endswith(".dist-info"):
-                distribution = folder.split("-")[0].lower().replace(".", "_")
-                if distribution not in seen:
-                    seen.add(distribution)
-                    entries += _parse(archive.read(name).decode(), os.path.join(path, folder))
+    for name in names:
+        folder, _, file = name.rpartition("/")
+        distribution = folder.split("-")[0].lower().replace(".", "_")
+        if file == "entry_points.txt" and folder.endswith(".dist-info") and distribution not in seen:
+            seen.add(distribution)
+            entries += _parse(_read(os.path.join(path, name)), os.path.join(path, folder))
     return entries
 
 
@@ -114,7 +115,8 @@ def _parse(text: str, folder: str) -> list[EntryPoint]:
             group = line[1:-1].strip()
         elif group.startswith(PREFIX) and "=" in line and not line.startswith(("#", ";")):
             name, _, target = line.partition("=")
-            entries.append(EntryPoint(group, name.strip(), target.split("[")[0].strip(), folder))
+            # Blanks around the colon are allowed, extras in brackets are of no use here.
+            entries.append(EntryPoint(group, name.strip(), "".join(target.split("[")[0].split()), folder))
     return entries
 
 
@@ -134,5 +136,19 @@ def _read(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             return stream.read()
+    except NotADirectoryError:
+        return _read_in_archive(path)
     except OSError:
+        return ""
+
+
+def _read_in_archive(path: str) -> str:
+    import zipfile
+
+    folder, file = os.path.split(path)
+    archive, folder = os.path.split(folder)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.read(f"{folder}/{file}").decode(errors="replace")
+    except (OSError, KeyError, zipfile.BadZipFile):
         return ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,20 +29,23 @@ class ServiceGroup(PluginGroup):
         self.service = service
         self.packaged = packaged
 
-    @cached_property
-    def operations(self) -> dict[str, Operation]:
-        """The operations by verb."""
-        return {operation.command: operation for operation in self._api().operations.values()}
+    def operations(self, ctx: click.Context) -> dict[str, Operation]:
+        """Return the operations by verb; read once a run, because a run may be followed by others in one process."""
+        key = f"{__name__}.{self.service}"
+        if key not in ctx.meta:
+            ctx.meta[key] = {operation.command: operation for operation in self._api().operations.values()}
+        found: dict[str, Operation] = ctx.meta[key]
+        return found
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all verbs, sorted."""
-        return sorted({*super().list_commands(ctx), *self.operations})
+        return sorted({*super().list_commands(ctx), *self.operations(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a verb: a hand-written or plugged-in one, else the one of an operation."""
         found = super().get_command(ctx, cmd_name)
-        if found is None and cmd_name in self.operations:
-            found = operation_command(self.operations[cmd_name], self.service)
+        if found is None and cmd_name in self.operations(ctx):
+            found = operation_command(self.operations(ctx)[cmd_name], self.service)
         return found
 
     def _api(self) -> Api:
@@ -120,7 +122,9 @@ def run_operation(operation: Operation, service: str, values: dict[str, Any], sh
 
 def _show(operation: Operation, result: Any, show: Show) -> None:
     if operation.method == "HEAD":
-        show(dict(result.headers))
+        # HTTP heeds no case, and proxies change it; who reads the document does heed it.
+        spelled = {name.lower(): name for name in operation.answer_headers}
+        show({spelled.get(name.lower(), name): value for name, value in result.headers.items()})
     elif isinstance(result, bytes):
         sys.stdout.buffer.write(result)
         sys.stdout.buffer.flush()

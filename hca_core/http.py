@@ -30,7 +30,7 @@ class Policy:
     """How patient a session is.
 
     `tries` counts the first one; waits grow from `first_wait` by doubling, up to `most_wait` seconds, with jitter.
-    `patience` bounds, in seconds, all waiting that one request may do because a service asks for it.
+    `patience` bounds, in seconds, how long one request may take in all because its service asks for waits.
     """
 
     tries: int = 6
@@ -154,6 +154,8 @@ class Session:
 
     def _check(self, url: str) -> None:
         parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise UsageError(f"{url!r} is not a URL that can be asked: it begins neither with https: nor with http:")
         if parts.scheme == "http" and not self._allow_http and not _is_this_machine(parts.netloc):
             raise UsageError(
                 f"{url} is not https, and its host is not this machine",
@@ -162,7 +164,7 @@ class Session:
 
 
 class _Exchange:
-    """One request on its way to its final answer: how often it failed and how long it waited so far."""
+    """One request on its way to its final answer: how often it failed, and since when it is under way."""
 
     def __init__(
         self,
@@ -178,7 +180,7 @@ class _Exchange:
         self.authenticated, self.stream = authenticated, stream
         self.tries = session.policy.tries if tries is None else tries
         self.failures = 0
-        self.waited = 0.0
+        self.started = time.monotonic()
         self.hops = 0
 
     def run(self, url: str, params: Mapping[str, Any] | None) -> requests.Response:
@@ -187,8 +189,10 @@ class _Exchange:
         while True:
             try:
                 response = self.session.send(prepared, authenticated=self.authenticated, stream=self.stream)
+                if not self.stream and response.status_code < 300:
+                    response.content  # noqa: B018 - read here, so that an answer that breaks off is asked for again
             except requests.RequestException as error:
-                self._after_failure(error, url)
+                self._after_failure(error, prepared.url or url)
                 continue
             if response.status_code in REDIRECTS and "Location" in response.headers:
                 target = self._target(response)
@@ -246,20 +250,19 @@ class _Exchange:
         if urlsplit(response.url).scheme == "https" and urlsplit(target).scheme == "http":
             raise HCAError(f"the service redirects from https to {target}; that is not followed")
         asked = retry_after(response)
-        self.hops += 1
-        if asked is not None:
-            self.hops = 0
-            self._patiently(asked, "the service is preparing the data")
+        # A wait of nothing is no wait: a service that asks for it again and again goes in a circle too.
+        self.hops = 0 if asked else self.hops + 1
         if self.hops > MOST_HOPS:
             raise NetworkError(f"{response.url} redirects in a circle")
+        if asked:
+            self._patiently(asked, "the service is preparing the data")
         return target
 
     def _patiently(self, seconds: float, why: str) -> None:
         # A little more than asked, so that many clients do not come back in the same instant; never less.
         seconds += random.uniform(0, min(1.0, 0.1 * seconds))  # noqa: S311
-        self.waited += seconds
-        if self.waited > self.session.policy.patience:
-            raise NetworkError(f"{why}, and asks for more waiting than {self.session.policy.patience:.0f} s in all")
+        if time.monotonic() - self.started + seconds > self.session.policy.patience:
+            raise NetworkError(f"{why}, and asks for more waiting than {self.session.policy.patience:g} s in all")
         if seconds >= 1:
             log.logger().info("%s; waiting %.0f s", why, seconds)
         self.session.wait(seconds)

@@ -70,25 +70,20 @@ class PluginGroup(click.Group):
             return super().resolve_command(ctx, args)
         if args[0].startswith("-"):
             raise click.NoSuchOption(args[0], ctx=ctx)
-        near = suggestions(self, ctx, args[0])
-        hint = f" Did you mean {' or '.join(repr(one) for one in near)}?" if near else _installed_hint(self, ctx)
-        raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        raise click.UsageError(f"No such command {args[0]!r}. {_advice(self, ctx, args[0])}".rstrip(), ctx)
 
 
 def suggestions(group: click.Group, ctx: click.Context, typed: str) -> list[str]:
     """Return full command lines that somebody who typed `typed` below `group` may have meant, nearest first.
 
-    Looks one level below too (`hca download` for `hca dss download`). Loads plugins, so it is for errors only.
+    Looks one level below too (`hca today` for `hca weather today`). Loads plugins, so it is for errors only.
     """
     path = ctx.command_path
     near = [f"{path} {name}" for name in _near(typed, group.list_commands(ctx))]
     if near:
         return near
     for name in group.list_commands(ctx):
-        inner = _loaded(group.get_command(ctx, name))
-        if isinstance(inner, click.Group):
-            below = click.Context(inner, ctx, name)
-            near += [f"{path} {name} {found}" for found in _near(typed, inner.list_commands(below))]
+        near += [f"{path} {name} {found}" for found in _near(typed, _names_below(group, ctx, name))]
     return near[:3]
 
 
@@ -100,19 +95,28 @@ def _near(typed: str, names: Sequence[str]) -> list[str]:
     return same_words or difflib.get_close_matches(typed, names, n=2, cutoff=0.75)
 
 
-def _loaded(command: click.Command | None) -> click.Command | None:
-    """Load a lazy command; one that can't be loaded has no suggestions to give."""
-    if not isinstance(command, LazyCommand):
-        return command
+def _names_below(group: click.Group, ctx: click.Context, name: str) -> list[str]:
+    """Return the subcommands of the command `name`; one that can't be loaded has none to suggest."""
     try:
-        return command.loaded()
+        command = group.get_command(ctx, name)
+        inner = command.loaded() if isinstance(command, LazyCommand) else command
+        return inner.list_commands(click.Context(inner, ctx, name)) if isinstance(inner, click.Group) else []
     except Exception:  # noqa: BLE001 - a broken plugin must not spoil somebody else's error message
-        return None
+        return []
 
 
-def _installed_hint(group: PluginGroup, ctx: click.Context) -> str:
+def _advice(group: PluginGroup, ctx: click.Context, typed: str) -> str:
+    """Return what somebody who typed the unknown command `typed` can do."""
+    if typed in discover.disabled() and any(entry.name == typed for entry in discover.declared(group.entry_points)):
+        return "Its plugin is disabled: take it out of HCA_PLUGINS_DISABLED."
+    near = suggestions(group, ctx, typed)
+    if near:
+        return f"Did you mean {' or '.join(repr(one) for one in near)}?"
     names = group.list_commands(ctx)
-    return f" There {'are' if len(names) > 1 else 'is'}: {', '.join(names)}." if 0 < len(names) <= 12 else ""
+    listed = f"There {'are' if len(names) > 1 else 'is'}: {', '.join(names)}." if 0 < len(names) <= 12 else ""
+    if group.entry_points == discover.PLUGINS and typed.replace("-", "").isalnum():
+        listed += f" If a plugin has it: pip install hca-plugin-{typed}"
+    return listed
 
 
 def _own_command(name: str, target: str, summary: str) -> LazyCommand:

@@ -10,12 +10,13 @@ import click
 
 from hca_core import __version__, discover
 from hca_core.context import Hca
-from hca_core.errors import ExitStatus, HCAError
+from hca_core.errors import ExitStatus, HCAError, PluginError
 from hca_core.lazy import PluginGroup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+COMPLETION = "_HCA_COMPLETE"  # set by the shell scripts that `hca completion` prints
 LOG_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 
 OWN_COMMANDS = {
@@ -49,18 +50,36 @@ def hca(ctx: click.Context, log_level: str | None, debug: bool) -> None:
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run one command line (`args`, or the process's own) and return its exit status. Never raises for bad input."""
-    words = list(sys.argv[1:] if args is None else args)
+    try:
+        status = _run(list(sys.argv[1:] if args is None else args))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _closed_pipe()
+    return status
+
+
+def _run(words: list[str]) -> int:
     debug = "--debug" in words[: _first_command(words)] or bool(os.environ.get("HCA_DEBUG"))
     try:
         result = hca.main(args=words, prog_name="hca", standalone_mode=False)
-        sys.stdout.flush()
-        return int(result) if isinstance(result, int) else ExitStatus.DONE
+        return result if isinstance(result, int) and not isinstance(result, bool) else ExitStatus.DONE
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        return _closed_pipe()
+        raise
+    except click.exceptions.NoArgsIsHelpError as error:
+        # A group without a command is a question, not a mistake; click would answer it on stderr with status 2.
+        click.echo(error.format_message())
+        return ExitStatus.DONE
+    except SystemExit as end:
+        # click ends so on a closed pipe and after a completion; a plugin may do it anywhere.
+        if isinstance(end.__context__, BrokenPipeError):
+            raise BrokenPipeError from end
+        return _exit_code(end)
     except Exception as error:  # noqa: BLE001 - the one place where any error becomes a message
+        if COMPLETION in os.environ:  # in the middle of a line nobody wants to read what went wrong
+            return ExitStatus.ERROR
         if debug:
             import traceback
 
@@ -80,6 +99,9 @@ def _told(error: Exception) -> int:
     if isinstance(error, click.ClickException):
         _say(redact(error.format_message()))
         return error.exit_code
+    if isinstance(error, PluginError):
+        _say(redact(f"{error.message}; next: {error.hint}"))
+        return error.exit_status
     if isinstance(error, HCAError):
         _say(redact(error.message))
         if error.hint:
@@ -108,6 +130,14 @@ def _say(text: str, prefix: str = "hca: ") -> None:
         sys.stderr.flush()
     except OSError:
         pass  # nobody listens any more; the exit status still tells
+
+
+def _exit_code(end: SystemExit) -> int:
+    """Return the exit status that `sys.exit` was called with; a text is told, as Python would."""
+    if isinstance(end.code, str):
+        _say(end.code)
+        return ExitStatus.ERROR
+    return end.code or ExitStatus.DONE
 
 
 def _closed_pipe() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from hca_core.errors import HCAError
 
@@ -40,7 +40,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing the service can do; `paths` maps the path parameters that are given to the path that takes them."""
+    """One thing the service can do.
+
+    `paths` maps the path parameters that are given to the path that takes them; `answer_headers` are the headers that
+    its answers are described to have, spelled as there.
+    """
 
     name: str
     method: str
@@ -52,6 +56,7 @@ class Operation:
     streams: bool
     secured: bool
     has_body: bool
+    answer_headers: tuple[str, ...]
 
     @property
     def command(self) -> str:
@@ -73,6 +78,14 @@ def parse(document: Mapping[str, Any], source: str = "") -> Api:
     """Return the API that `document` describes; `source` is the URL it came from. Raises HCAError if it is none."""
     if not isinstance(document, dict) or not ({"swagger", "openapi"} & document.keys()) or "paths" not in document:
         raise HCAError(f"{source or 'the document'} is not an API description (no 'swagger' or 'openapi' in it)")
+    try:
+        return _parsed(document, source)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise HCAError(f"{source or 'the document'} is an API description with an error in it ({what})") from error
+
+
+def _parsed(document: Mapping[str, Any], source: str) -> Api:
     operations: dict[str, Operation] = {}
     for path, item in document["paths"].items():
         item = _resolve(item, document)
@@ -112,9 +125,7 @@ def base_url(document: Mapping[str, Any], source: str = "") -> str:
     url = str(server["url"])
     for name, variable in server.get("variables", {}).items():
         url = url.replace("{" + name + "}", str(variable.get("default", "")))
-    if url.startswith("/"):
-        url = f"{came_by.scheme}://{came_by.netloc}{url}"
-    return url.rstrip("/")
+    return str(urljoin(source, url)).rstrip("/")
 
 
 def inline(document: Any, pointer_key: str = "$ref") -> Any:
@@ -153,7 +164,13 @@ def _operation(
         streams="302" in responses,
         secured=bool(node.get("security")),
         has_body=has_body,
+        answer_headers=tuple({name: None for one in responses.values() for name in _headers(one, document)}),
     )
+
+
+def _headers(response: Any, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    headers: Mapping[str, Any] = _resolve(response, document).get("headers", {})
+    return headers
 
 
 def _unique(parameters: list[Parameter]) -> Iterator[Parameter]:

@@ -7,8 +7,7 @@ import os
 
 def config_dir() -> str:
     """Return the folder of the user's own configuration; it need not exist."""
-    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return os.path.join(base, "hca")
+    return os.path.join(_base("XDG_CONFIG_HOME", ".config"), "hca")
 
 
 def config_file() -> str:
@@ -23,8 +22,13 @@ def site_config_file() -> str:
 
 def cache_dir() -> str:
     """Return the folder for what can be fetched again: `HCA_CACHE_DIR`, else below the XDG cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.environ.get("HCA_CACHE_DIR") or os.path.join(base, "hca")
+    return os.environ.get("HCA_CACHE_DIR") or os.path.join(_base("XDG_CACHE_HOME", ".cache"), "hca")
+
+
+def _base(variable: str, default: str) -> str:
+    named = os.environ.get(variable, "")
+    # The specification: a relative path is invalid and to be ignored.
+    return named if os.path.isabs(named) else os.path.join(os.path.expanduser("~"), default)
 
 
 def make_private_dir(path: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
+from contextlib import redirect_stdout
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +39,8 @@ def command(name: str) -> click.Command:
     Imports the entry point's target directly: stevedore would add 40 ms to every command. Raises PluginError.
     """
     entry = _entry(name)
-    module = manager().get_plugin(name) or _register(name, _guarded(entry, lambda: _import(entry.target)))
-    target = _ask(module, "hca_commands").get(name)
+    module = manager().get_plugin(name) or _register(entry, lambda: _import(entry.target))
+    target = _ask(entry, module, "hca_commands").get(name)
     if target is None:
         raise _unusable(entry, f"it names no command {name!r}")
     return _command_of(entry, target)
@@ -52,7 +54,7 @@ def subcommand(entry: discover.EntryPoint) -> click.Command:
 def client(service: str, **arguments: Any) -> Any:
     """Return a new SDK object for `service`, made with `arguments`.
 
-        hca_core.client("dss").get_bundle(uuid=..., replica="aws")
+        hca_core.client("weather").today(city="Lima")
 
     Raises UsageError if no installed plugin provides it, PluginError if the one that does can't be used.
     """
@@ -61,19 +63,17 @@ def client(service: str, **arguments: Any) -> Any:
 
 def client_class(service: str) -> Any:
     """Return the SDK class of `service`. Raises UsageError or PluginError."""
-    module = load(service)
-    target = _ask(module, "hca_clients").get(service)
+    entry = _entry(service)
+    target = _ask(entry, load(service), "hca_clients").get(service)
     if target is None:
         raise UsageError(f"plugin {service!r} has no SDK client")
-    entry = _entry(service)
     return _guarded(entry, lambda: _import(target))
 
 
 def config_defaults(service: str) -> Mapping[str, Mapping[str, object]]:
     """Return the packaged configuration of `service`: section -> settings; empty if no such plugin is installed."""
-    if service not in discover.installed(discover.PLUGINS):
-        return {}
-    return _ask(load(service), "hca_config_defaults")
+    entry = discover.installed(discover.PLUGINS).get(service)
+    return _ask(entry, load(service), "hca_config_defaults") if entry else {}
 
 
 def load(name: str) -> Any:
@@ -85,25 +85,37 @@ def load(name: str) -> Any:
     if known is not None:
         return known
     entry = _entry(name)
-    return _register(name, _guarded(entry, lambda: _load_with_stevedore(name)))
+    if sum(one.name == name for one in discover.declared(discover.PLUGINS)) > 1:
+        # stevedore would import them all and then refuse the name; here the first on the path wins, as for commands.
+        return _register(entry, lambda: _import(entry.target))
+    return _register(entry, lambda: _load_with_stevedore(name))
 
 
 def _load_with_stevedore(name: str) -> Any:
     from stevedore.driver import DriverManager
 
-    return DriverManager(discover.PLUGINS, name, warn_on_missing_entrypoint=False).driver
+    return DriverManager(discover.PLUGINS, name).driver
 
 
-def _register(name: str, module: Any) -> Any:
-    manager().register(module, name=name)
-    return module
+def _register(entry: discover.EntryPoint, find: Callable[[], Any]) -> Any:
+    """Return the plugin that `find` gives, registered with the manager. Raises PluginError."""
+
+    def registered() -> Any:
+        plugin = find()
+        # One module may stand behind several names; pluggy takes it once.
+        if manager().get_name(plugin) is None:
+            manager().register(plugin, name=entry.name)
+        return plugin
+
+    return _guarded(entry, registered)
 
 
-def _ask(module: Any, hook: str) -> Mapping[str, Any]:
-    """Return what one plugin answers to `hook`, or an empty mapping if it does not implement it."""
+def _ask(entry: discover.EntryPoint, plugin: Any, hook: str) -> Mapping[str, Any]:
+    """Return what one plugin answers to `hook`, or an empty mapping if it does not implement it. Raises PluginError."""
     for implementation in getattr(manager().hook, hook).get_hookimpls():
-        if implementation.plugin is module:
-            return dict(implementation.function())
+        if implementation.plugin is plugin:
+            answer: Mapping[str, Any] = _guarded(entry, lambda: dict(implementation.function()))  # noqa: B023 - called at once
+            return answer
     return {}
 
 
@@ -135,13 +147,18 @@ def _import(target: str) -> Any:
 
 
 def _guarded(entry: discover.EntryPoint, action: Callable[[], Any]) -> Any:
-    """Run `action`, which runs code of a plugin; whatever it raises becomes a PluginError that names the culprit."""
+    """Run `action`, which runs code of a plugin; whatever it raises becomes a PluginError that names the culprit.
+
+    What the plugin prints meanwhile goes to stderr: stdout is for results.
+    """
     try:
-        return action()
+        with redirect_stdout(sys.stderr):
+            return action()
     except (KeyboardInterrupt, PluginError):
         raise
     except BaseException as error:  # a plugin may even call sys.exit() at import
-        raise _unusable(entry, f"{type(error).__name__}: {error}") from error
+        cause = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        raise _unusable(entry, cause) from error
 
 
 def _unusable(entry: discover.EntryPoint, why: str) -> PluginError:

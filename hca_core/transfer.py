@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import queue
+import shutil
 import socket
 import threading
 import time
@@ -71,10 +72,18 @@ class Quota:
         if self._left <= 0:
             raise error
         self._left -= 1
-        log.logger("hca.transfer").debug("%s; trying again in %.2f s", error, self._delay)
-        if self._stopped.wait(self._delay):
+        wait = max(self._delay, _asked_wait(error))
+        log.logger("hca.transfer").debug("%s; trying again in %.2f s", error, wait)
+        if self._stopped.wait(wait):
             raise KeyboardInterrupt
         self._delay = min(self._delay * 2, 60.0)
+
+
+def _asked_wait(error: Exception) -> float:
+    """Return the seconds that the service asks to wait before the next try; 0 if it does not ask."""
+    from hca_core import http
+
+    return http.retry_after(error.response) or 0.0 if isinstance(error, ServiceError) else 0.0
 
 
 def fetch(
@@ -165,12 +174,9 @@ def fetch_one(
         except IntegrityError as error:
             # Bytes that were taken up from an earlier run, or a proxy's cache, may be to blame: once more, from zero.
             log.logger().warning("%s; fetching it once more from the beginning", error.message)
-            _drop_parts(transfer.target)
-            _fetch_to_target(transfer, quota, stopped, counted)
+            _fetch_to_target(transfer, quota, stopped, counted, afresh=True)
         return Result(transfer, "fetched", counted.total)
     except HCAError as error:
-        if isinstance(error, IntegrityError):
-            _drop_parts(transfer.target)
         return Result(transfer, "failed", error=error)
 
 
@@ -201,44 +207,51 @@ def sha256_of(path: files.StrPath) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _fetch_to_target(transfer: Transfer, quota: Quota, stopped: threading.Event, count: Callable[[int], None]) -> None:
+def _fetch_to_target(
+    transfer: Transfer,
+    quota: Quota,
+    stopped: threading.Event,
+    count: Callable[[int], None],
+    *,
+    afresh: bool = False,
+) -> None:
     os.makedirs(os.path.dirname(transfer.target) or ".", exist_ok=True)
     # Every process writes a part of its own, so two of them in one directory can't mix their bytes: locks would not
-    # help on cluster file systems, where flock does nothing. A part of an earlier run is copied while it is hashed.
+    # help on cluster file systems, where flock does nothing.
     part = f"{_part_prefix(transfer.target)}{_owner()}-{threading.get_ident()}-{time.monotonic_ns()}{PART_SUFFIX}"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    got = 0
+    # What nobody can check must not be made of two runs' bytes.
+    resumable = transfer.sha256 is not None
     try:
-        with os.fdopen(descriptor, "wb", buffering=0) as stream:
-            digest = hashlib.sha256()
-            got = _take_up(transfer, part, stream, digest)
+        _begin(transfer.target, part, take_up=resumable and not afresh)
+        digest = hashlib.sha256()
+        with open(part, "r+b", buffering=0) as stream:
+            got = _hashed(stream, digest)
             if got != transfer.size:  # so an empty file, and a part that was complete, cost no request
                 for block in blocks(transfer.open_at, got, transfer.size, quota, stopped):
                     _write_all(stream, block)
                     digest.update(block)
                     got += len(block)
                     count(len(block))
-    except BaseException:
-        if not got:
-            _unlink(part)  # nothing in it to take up later
+        check(transfer.name, Expected(transfer.size, transfer.sha256), got, digest.hexdigest())
+    except BaseException as error:
+        if not resumable or isinstance(error, IntegrityError) or _size(part) == 0:
+            _unlink(part)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = transfer.target  # a failed write does not say where
         raise
-    _commit(transfer, part, got, digest.hexdigest())
+    _commit(transfer, part)
 
 
-def _commit(transfer: Transfer, part: str, got: int, sha256: str) -> None:
-    """Rename a finished part to its target, if it is what was promised; else drop it and raise IntegrityError."""
-    try:
-        check(transfer.name, Expected(transfer.size, transfer.sha256), got, sha256)
-    except IntegrityError:
-        _unlink(part)
-        raise
+def _commit(transfer: Transfer, part: str) -> None:
+    """Rename a part that was checked to its target, and drop all others."""
     try:
         os.replace(part, transfer.target)
     except FileNotFoundError:
         # Another process finished the same file first and tidied up; what it left was checked as ours was.
         if not is_complete(transfer):
             raise
-    _drop_parts(transfer.target)
+    for other in _parts(transfer.target):
+        _unlink(other)
 
 
 @dataclass(frozen=True)
@@ -270,16 +283,19 @@ def blocks(
     `response` is an answer for `offset` that is open already. Raises what the last failure was when `quota` is used
     up, IntegrityError at once when there is more content than `size`.
     """
+    refused = False
     while True:
         try:
             if response is None:
                 response = open_at(offset)
+            _check_total(response, size)
             for block in _content(response, offset):
                 offset += len(block)
                 if size is not None and offset > size:
-                    raise IntegrityError(f"{response.url.split('?')[0]} sends more than the promised {size} bytes")
+                    raise IntegrityError(f"{_address(response)}: expected {size} bytes, received more")
                 yield block
                 quota.good_block()
+                refused = False
                 if stopped.is_set():
                     raise KeyboardInterrupt
             if size is None or offset >= size:
@@ -288,17 +304,35 @@ def blocks(
         except (IntegrityError, KeyboardInterrupt):
             raise
         except ServiceError as error:
-            if error.code == 416 and size is not None and offset >= size:
+            if error.code == 416:
+                _check_total(error.response, offset if size is None else size)
                 return
-            if error.code < 500 and error.code not in (403, 408, 429):
+            # 403: a signed URL that expired, perhaps; the next try asks for a new one, and another 403 means it.
+            if error.code < 500 and error.code not in (408, 429) and (error.code != 403 or refused):
                 raise
-            quota.failed(error)  # 403: a signed URL that expired; the next try asks for a new one
+            refused = error.code == 403
+            quota.failed(error)
         except NetworkError as error:
             quota.failed(error)
         finally:
             if response is not None:
                 response.close()
         response = None
+
+
+def _check_total(response: Any, size: int | None) -> None:
+    """Raise IntegrityError if an answer tells that the whole content is longer or shorter than `size` bytes."""
+    if response.status_code in (206, 416):
+        told = response.headers.get("Content-Range", "").rpartition("/")[2].strip()
+    else:
+        told = response.headers.get("Content-Length", "")
+    if size is not None and told.isdigit() and int(told) != size:
+        raise IntegrityError(f"{_address(response)}: expected {size} bytes, but there are {told}")
+
+
+def _address(response: Any) -> str:
+    """Return the URL of an answer without its query, which may hold a signature."""
+    return str(response.url).partition("?")[0]
 
 
 def _content(response: Any, offset: int) -> Iterator[bytes]:
@@ -343,27 +377,33 @@ def _write_all(stream: Any, block: bytes) -> None:
         view = view[stream.write(view) :]
 
 
-def _take_up(transfer: Transfer, part: str, stream: Any, digest: Any) -> int:
-    """Copy the longest part of an earlier run into ours and hash it; return how many bytes that were."""
-    parts = [other for other in _parts(transfer.target) if other != part]
-    if not parts:
-        return 0
-    longest = max(parts, key=_size)
-    offset = 0
-    try:
-        with open(longest, "rb") as old:
-            while block := old.read(BLOCK):
-                if transfer.size is not None and offset + len(block) > transfer.size:
-                    raise IntegrityError(f"{longest} is longer than the file")
-                _write_all(stream, block)
-                digest.update(block)
-                offset += len(block)
-    except FileNotFoundError:
-        pass  # another process finished the file just now
-    for other in parts:
-        if _is_abandoned(other):
+def _begin(target: str, part: str, *, take_up: bool) -> None:
+    """Make our part: of the longest one that another run left if there is any and it may be used, else empty.
+
+    That of a dead process becomes ours by a rename, which succeeds for one process only and needs no room on the disk;
+    that of a process which may live is copied.
+    """
+    taken = not take_up
+    for other in sorted(_parts(target), key=_size, reverse=True):
+        abandoned = _is_abandoned(other)
+        if taken and abandoned:
             _unlink(other)
-    return offset
+        elif not taken:
+            try:
+                os.rename(other, part) if abandoned else shutil.copyfile(other, part)
+                taken = True
+            except FileNotFoundError:
+                pass  # another process took or finished it just now
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT, 0o666))
+
+
+def _hashed(stream: Any, digest: Any) -> int:
+    """Read `stream` to its end into `digest` and return how many bytes that were."""
+    count = 0
+    while block := stream.read(BLOCK):
+        digest.update(block)
+        count += len(block)
+    return count
 
 
 def _parts(target: str) -> list[str]:
@@ -411,11 +451,6 @@ def _is_abandoned(part: str) -> bool:
     except OSError:
         pass
     return False
-
-
-def _drop_parts(target: str) -> None:
-    for part in _parts(target):
-        _unlink(part)
 
 
 def _unlink(path: str) -> None:

@@ -1,4 +1,4 @@
-"""DSS_VERSION timestamps: UTC, no colons, six decimals, so that the order of the text is the order of time."""
+"""Versions, which are timestamps: UTC, no colons, six decimals, so that the order of text is the order of time."""
 
 from __future__ import annotations
 

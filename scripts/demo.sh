@@ -4,7 +4,14 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-run() { printf '$ %s\n' "$*"; "$@"; }
+run() { # show a command as it would be typed, then run it
+  local word line='$'
+  for word in "$@"; do
+    case $word in *[!a-zA-Z0-9_./:=-]*) line="$line '$word'" ;; *) line="$line $word" ;; esac
+  done
+  printf '%s\n' "$line"
+  "$@"
+}
 if [ -n "${NO_COLOR:-}" ] || [ ! -t 1 ]; then say() { printf '\n%s\n' "$*"; }; fi
 if ! command -v sha256sum > /dev/null; then sha256sum() { shasum -a 256 "$@"; }; fi
 

@@ -24,7 +24,7 @@ def config() -> None:
       /etc/hca/config.json
       ~/.config/hca/config.json (or below XDG_CONFIG_HOME): the only one that hca writes
       each file of HCA_CONFIG_FILE
-      HCA_<NAME>_URL, as in HCA_DSS_URL
+      HCA_<NAME>_URL, the address of a service
       options of the command line
     """
 
@@ -33,7 +33,7 @@ def config() -> None:
 @click.argument("key")
 @output_options()
 def get(key: str, show: Show) -> None:
-    """Show the value of KEY, such as DSSClient.swagger_url."""
+    """Show the value of KEY, such as http.tries."""
     from hca_core.config import redacted
     from hca_core.errors import NotFoundError
 
@@ -42,7 +42,7 @@ def get(key: str, show: Show) -> None:
     value = settings.lookup(key, missing)
     if value is missing:
         raise NotFoundError(f"there is no setting {key!r}", hint="hca config list")
-    value = redacted(value, key.rpartition(".")[2])
+    value = redacted(value, key)
     if isinstance(value, str):
         show.text(value)
     else:
@@ -56,7 +56,7 @@ def set_(key: str, value: str) -> None:
     """Set KEY to VALUE (JSON, or plain text) in your own file.
 
     \b
-    hca config set DSSClient.swagger_url https://dss.example.org/v1/swagger.json
+    hca config set http.read_timeout 120
     """
     import json
 
@@ -74,7 +74,7 @@ def set_(key: str, value: str) -> None:
 @config.command("unset", cls=Verb)
 @click.argument("key")
 def unset(key: str) -> None:
-    """Take KEY out of your own file; lower layers then show through."""
+    """Take KEY out of your own file; lower layers show through."""
     from hca_core import paths
     from hca_core.config import read_file
     from hca_core.errors import NotFoundError
@@ -121,7 +121,7 @@ def _check_key(key: str) -> None:
     from hca_core.errors import UsageError
 
     if not all(key.split(".")):
-        raise UsageError(f"{key!r} is not a key; keys look like DSSClient.swagger_url")
+        raise UsageError(f"{key!r} is not a key; keys look like http.tries")
 
 
 def _flat(settings: HCAConfig) -> list[tuple[str, Any]]:
@@ -134,7 +134,7 @@ def _flat(settings: HCAConfig) -> list[tuple[str, Any]]:
             for key in sorted(value):
                 walk(f"{prefix}.{key}" if prefix else key, value[key])
         else:
-            flat.append((prefix, redacted(value, prefix.rpartition(".")[2])))
+            flat.append((prefix, redacted(value, prefix)))
 
     walk("", plain(settings))
     return flat

@@ -12,7 +12,11 @@ from hca_core.errors import HCAError
 # The old client's layout; its stores are used on.
 FOLDER = os.path.join(".hca", "v2", "files_2_4")
 # What says that a file system, or this pair of places, can't do hard links.
-_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+_NO_LINKS = {
+    getattr(errno, name)
+    for name in ("EXDEV", "EPERM", "EACCES", "EMLINK", "EOPNOTSUPP", "ENOTSUP", "ENOSYS")
+    if hasattr(errno, name)  # not all of them on every system
+}
 
 
 def path(download_dir: str, sha256: str) -> str:
@@ -28,7 +32,7 @@ def link(source: str, target: str, sha256: str) -> bool:
     """
     os.makedirs(os.path.dirname(target), exist_ok=True)
     try:
-        os.link(source, target, follow_symlinks=False)
+        os.link(source, target)
         return False
     except FileExistsError:
         if os.path.samestat(os.stat(source), os.lstat(target)) or _has_content(target, sha256):

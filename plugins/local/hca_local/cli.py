@@ -1,0 +1,312 @@
+"""`hca local`: the data services on this machine."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hca_core.commands import Verb, output_options
+from hca_core.errors import HCAError, UsageError
+from hca_core.lazy import PluginGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hca_core.output import Show
+    from hca_local.data_directory import DataDirectory
+    from hca_local.order import Order
+
+_BEHAVIOURS = ("first_get_redirects", "retry_after", "url_lifetime")
+_data_option = click.option(
+    "--data", metavar="DIR", type=click.Path(), help="The data directory.  [default: the one of this user]"
+)
+
+
+def _serving_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how a deployment is to be and to behave."""
+    options = [
+        click.option("--empty", is_flag=True, help="Don't fill a new store with the sample dataset."),
+        click.option(
+            "--first-get-redirects",
+            type=click.IntRange(0),
+            metavar="N",
+            help="How many 301 answers come before the first download of a blob.  [default: 1]",
+        ),
+        click.option(
+            "--retry-after",
+            type=click.IntRange(0),
+            metavar="SECONDS",
+            help="How long these answers tell clients to wait.  [default: 0]",
+        ),
+        click.option(
+            "--url-lifetime",
+            type=click.IntRange(1),
+            metavar="SECONDS",
+            help="How long a signed URL is good for.  [default: 3600]",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_port_option = click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="N", help="The port.  [default: the last one, or any free one]"
+)
+
+
+@click.group(cls=PluginGroup, entry_points="hca.commands.local")
+def local() -> None:
+    """Run the data services on this machine.
+
+    \b
+    hca local up
+    eval "$(hca local env)"
+    hca dss get-bundles-all --replica aws
+    hca local down
+    """
+
+
+@local.command(cls=Verb)
+@_data_option
+@_port_option
+@_serving_options
+@output_options()
+def up(show: Show, data: str | None, **options: Any) -> None:
+    """Start the services in the background.
+
+    A new data directory is filled with a sample dataset. The options on behaviour are kept in the data directory.
+
+    \b
+    hca local up
+    hca local up --data /srv/hca --port 8080 --empty
+    """
+    from hca_local import control
+
+    directory = _directory(data)
+    state, started = control.up(_order(str(directory.root), options))
+    if started:
+        click.echo(f"hca local runs at {state.url} on {directory.root}.", err=True)
+    else:
+        click.echo(f"hca local is already running at {state.url} on {directory.root}.", err=True)
+        if any(value for value in options.values()):
+            click.echo("Options take effect at the next start: hca local down, then up again.", err=True)
+    where = "" if data is None else f" --data {_quoted(data)}"
+    click.echo(f'Next: eval "$(hca local env{where})"', err=True)
+    show(
+        {"service": "dss", "url": f"{state.url}/v1", "pid": state.pid, "data": str(directory.root), "started": started}
+    )
+
+
+@local.command(cls=Verb)
+@_data_option
+def down(data: str | None) -> None:
+    """Stop the services.
+
+    \b
+    hca local down
+    """
+    from hca_local import control
+
+    directory = _directory(data)
+    if control.down(directory):
+        click.echo(f"hca local on {directory.root} is stopped.", err=True)
+    else:
+        click.echo(f"hca local is not running on {directory.root}.", err=True)
+
+
+@local.command(cls=Verb)
+@_data_option
+@output_options(default="table")
+@click.pass_context
+def status(context: click.Context, /, show: Show, data: str | None) -> None:
+    """Show what runs where; exit status 1 if it does not.
+
+    \b
+    hca local status
+    hca local status --output json --query '[0].url'
+    """
+    from hca_local import control
+
+    directory = _directory(data)
+    found = control.status(directory)
+    row = {
+        "service": "dss",
+        "url": f"{found.url}/v1" if found.url else "",
+        "state": found.condition,
+        "pid": found.pid,
+        "data": str(directory.root),
+        "bundles": found.totals.bundles if found.totals else 0,
+        "files": found.totals.files if found.totals else 0,
+        "bytes": found.totals.bytes if found.totals else 0,
+    }
+    show([row], columns=list(row))
+    context.exit(0 if found.condition == "running" else 1)
+
+
+@local.command(cls=Verb)
+@_data_option
+@click.option("--unset", is_flag=True, help="Print the lines that undo it.")
+def env(data: str | None, unset: bool) -> None:
+    """Print the shell lines that let hca use the services.
+
+    \b
+    eval "$(hca local env)"
+    eval "$(hca local env --unset)"
+    """
+    from hca_local import control, shell
+
+    directory = _directory(data)
+    if unset:
+        lines = shell.undo(os.environ)
+    else:
+        control.running(directory)
+        lines = shell.use(directory.config, os.environ)
+    for line in lines:
+        click.echo(line)
+
+
+@local.command(cls=Verb)
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
+@_data_option
+@click.option("--replica", type=click.Choice(["aws", "gcp", "both"]), default="both", show_default=True)
+@click.option("--uuid", help="The uuid of the bundle, for a single DIR.  [default: a new one]")
+@click.option("--version", help="The version of the bundles and files.  [default: now]")
+@output_options(default="table")
+def seed(show: Show, folders: tuple[str, ...], data: str | None, replica: str, **identity: str | None) -> None:
+    """Make a bundle out of each local folder.
+
+    The files keep their paths below the folder as names; .json files are metadata. Works whether or not the services
+    run; a directory without a store becomes an empty one first.
+
+    \b
+    hca local seed my-sample
+    hca local seed sample-1 sample-2 --replica aws --output json
+    """
+    from hca_local import seeding
+    from hca_local.store.records import REPLICAS
+
+    bundles = _wanted(folders, **identity)
+    directory = _directory(data)
+    seeding.prepare(directory)
+    replicas = REPLICAS if replica == "both" else (replica,)
+    rows: list[dict[str, Any]] = []
+    try:
+        for done in seeding.seed(directory, bundles, replicas):
+            rows.append({"uuid": done.uuid, "version": done.version, "files": done.files, "bytes": done.bytes})
+    finally:
+        if rows:  # these bundles are there, also when a later one has failed
+            show(rows, columns=list(rows[0]))
+
+
+@local.command(cls=Verb)
+@_data_option
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is appended.")
+@click.option("--lines", type=click.IntRange(0), default=20, show_default=True, metavar="N", help="How many lines.")
+def logs(data: str | None, follow: bool, lines: int) -> None:
+    """Show the log of the services.
+
+    \b
+    hca local logs --lines 100
+    hca local logs -f
+    """
+    from hca_local import logs as reading
+
+    directory = _directory(data)
+    parts: Iterator[bytes]
+    try:
+        parts = reading.follow(directory.log, lines) if follow else iter([reading.tail(directory.log, lines)])
+        for part in parts:
+            click.echo(part, nl=False)
+    except FileNotFoundError as error:
+        raise HCAError(f"There is no log in {directory.root} yet.", hint="hca local up") from error
+
+
+@local.command(cls=Verb)
+@_data_option
+@_port_option
+@_serving_options
+def serve(data: str | None, **options: Any) -> None:
+    """Run the services in the foreground, until Ctrl-C.
+
+    \b
+    hca local serve --data /srv/hca --port 8080
+    """
+    from hca_local import data_directory, serving
+    from hca_local.server.log import rotate
+
+    directory = _directory(data)
+    if data_directory.is_store(directory):
+        rotate(directory.log)
+    order = _order(str(directory.root), options)
+    serving.serve(order, lambda url: click.echo(f"hca local runs at {url} on {directory.root}.", err=True))
+
+
+@local.command(cls=Verb, context_settings={"allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--keep", metavar="DIR", type=click.Path(), help="Keep the data in DIR; use those that are there.")
+@_serving_options
+@click.pass_context
+def run(context: click.Context, /, command: tuple[str, ...], keep: str | None, **options: Any) -> None:
+    """Run COMMAND on private services with sample data.
+
+    They have their own directory and port, are known to COMMAND only, and end with it. The exit status is that of
+    COMMAND.
+
+    \b
+    hca local run -- hca dss get-bundles-all --replica aws
+    hca local run --keep my-data -- pytest
+    """
+    from hca_local import runner
+
+    data = "" if keep is None else str(_directory(keep).root)
+    try:
+        exit_status = runner.run(command, _order(data, options))
+    except runner.CommandError as error:
+        click.echo(f"hca: {error}", err=True)
+        exit_status = error.exit_status
+    context.exit(exit_status)
+
+
+def _directory(data: str | None) -> DataDirectory:
+    from hca_local import data_directory
+
+    return data_directory.at(data)
+
+
+def _order(data: str, options: dict[str, Any]) -> Order:
+    from hca_local.order import Order
+
+    changes = {name: options[name] for name in _BEHAVIOURS}
+    return Order(data, port=options.get("port"), empty=options["empty"], changes=changes)
+
+
+def _wanted(folders: Sequence[str], uuid: str | None, version: str | None) -> list[Any]:
+    """Return the bundles to be made, and warn of names that some systems can't tell apart. Raises HCAError."""
+    import re
+    from pathlib import Path
+
+    from hca_core import names, versions
+    from hca_local import seeding
+
+    if uuid is not None and len(folders) > 1:
+        raise UsageError("--uuid is for a single folder: each bundle has its own.")
+    if uuid is not None and not re.fullmatch(r"[a-z0-9]{8}(-[a-z0-9]{4}){3}-[a-z0-9]{12}", uuid.lower()):
+        raise UsageError(f"{uuid!r} is not a uuid.")
+    if version is not None and not versions.is_valid(version):
+        raise UsageError(f"{version!r} is not a version.", hint="hca dss create-version prints one")
+    moment = version or versions.now()
+    bundles = [seeding.wanted(Path(folder), moment, uuid and uuid.lower()) for folder in folders]
+    for bundle in bundles:
+        clashes = names.case_clashes([file.name for file in bundle.files])
+        if clashes:
+            click.echo(f"Warning: in {bundle.folder} these names differ in case only: {', '.join(clashes)}", err=True)
+    return bundles
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    return shlex.quote(word)

@@ -1,0 +1,158 @@
+"""Starts, stops and inspects the deployment of a data directory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hca_core.errors import HCAError
+from hca_local import data_directory, launch, locking, state
+from hca_local.server.log import rotate
+from hca_local.store import database, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hca_local.data_directory import DataDirectory
+    from hca_local.order import Order
+    from hca_local.state import State
+    from hca_local.store.reading import Totals
+
+_HEALTH_SECONDS = 10.0
+_INTERVAL = 0.02
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a deployment is: `condition` is running, starting, not answering or stopped."""
+
+    condition: str
+    url: str
+    pid: int | None
+    totals: Totals | None
+
+
+def up(order: Order) -> tuple[State, bool]:
+    """Start the deployment of `order` in the background, wait until it answers, and return its state.
+
+    The second value tells whether it was started; False if it was running already. Raises HCAError.
+    """
+    directory = data_directory.at(order.data)
+    data_directory.is_store(directory)
+    started = False
+    if state.current(directory) is None:
+        data_directory.make(directory)
+        rotate(directory.log)
+        try:
+            with open(directory.log, "ab", opener=_private_opener) as errors:
+                launch.start(order, errors)
+            started = True
+        except HCAError:
+            if state.current(directory) is None:
+                raise  # otherwise somebody else has started it in the same moment
+    _wait(lambda: _answers(directory), launch.START_SECONDS, "The deployment does not answer.")
+    found = state.current(directory)
+    if found is None:
+        raise HCAError("The deployment ended again.", hint="hca local logs")
+    return found, started
+
+
+def down(directory: DataDirectory) -> bool:
+    """Stop the deployment of `directory` and wait until it is gone; False if there was none. Raises HCAError."""
+    found = state.current(directory)
+    if found is None:
+        state.clear(directory)
+        return False
+    _wait(lambda: _pid(directory) != 0, _HEALTH_SECONDS, "The deployment does not say which process it is.")
+    found = state.current(directory)
+    if found is None:
+        return True
+    _signal(found.pid, signal.SIGTERM)
+    if not _within(launch.STOP_SECONDS, lambda: not locking.is_held(directory.lock)):
+        _signal(found.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        _wait(lambda: not locking.is_held(directory.lock), launch.STOP_SECONDS, "The deployment can't be stopped.")
+    state.clear(directory)
+    return True
+
+
+def status(directory: DataDirectory) -> Status:
+    """Return how the deployment of `directory` is and how much its store holds. Raises HCAError."""
+    totals = _totals(directory) if data_directory.is_store(directory) else None
+    found = state.current(directory)
+    if found is None:
+        return Status("stopped", "", None, totals)
+    if not found.url:
+        return Status("starting", "", found.pid or None, totals)
+    return Status("running" if _healthy(found.url) else "not answering", found.url, found.pid, totals)
+
+
+def running(directory: DataDirectory) -> State:
+    """Return the state of the deployment of `directory`. Raises HCAError if it is not running."""
+    found = state.current(directory)
+    if found is None or not found.url:
+        raise HCAError(f"No deployment is running on {directory.root}.", hint="hca local up")
+    return found
+
+
+def _totals(directory: DataDirectory) -> Totals:
+    try:
+        with closing(database.connect(directory.store)) as connection:
+            return reading.totals(connection)
+    except sqlite3.Error as error:
+        raise HCAError(f"{directory.store} can't be read: {error}.") from error
+
+
+def _answers(directory: DataDirectory) -> bool:
+    found = state.current(directory)
+    return found is None or bool(found.url and _healthy(found.url))
+
+
+def _healthy(url: str) -> bool:
+    """Tell whether the deployment at `url` says that it is well."""
+    import http.client
+    import json
+
+    address = url.removeprefix("http://")
+    try:
+        with closing(http.client.HTTPConnection(address, timeout=_HEALTH_SECONDS)) as connection:
+            connection.request("GET", "/internal/health")
+            return bool(json.loads(connection.getresponse().read())["Healthy"])
+    except (OSError, http.client.HTTPException, ValueError, LookupError):
+        return False
+
+
+def _pid(directory: DataDirectory) -> int | None:
+    found = state.current(directory)
+    return found.pid if found else None
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it has just ended
+    except PermissionError as error:
+        raise HCAError(f"The deployment belongs to another user (process {pid}).") from error
+
+
+def _wait(condition: Callable[[], bool], seconds: float, message: str) -> None:
+    if not _within(seconds, condition):
+        raise HCAError(message, hint="hca local logs")
+
+
+def _within(seconds: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_INTERVAL)
+    return True
+
+
+def _private_opener(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,155 @@
+"""The data directory of a deployment: what lies where in it, its creation, and what is refused as one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from hca_core.errors import HCAError
+from hca_core.files import write_atomic
+from hca_local.store import blobs, database
+
+# What may lie in a directory before its store exists: a start that was killed leaves these.
+_BEFORE_THE_STORE = {"lock", "log", "log.1", "state.json"}
+_KEY_SIZE = 32
+
+
+@dataclass(frozen=True)
+class DataDirectory:
+    """The paths of one deployment."""
+
+    root: Path
+
+    @property
+    def store(self) -> Path:
+        """The database with the records."""
+        return self.root / "store.sqlite3"
+
+    @property
+    def blobs(self) -> Path:
+        """The directory of the bytes."""
+        return self.root / "blobs"
+
+    @property
+    def signing_key(self) -> Path:
+        """The secret that signs URLs."""
+        return self.root / "signing.key"
+
+    @property
+    def settings(self) -> Path:
+        """The settings of the deployment."""
+        return self.root / "settings.json"
+
+    @property
+    def state(self) -> Path:
+        """Which process serves it, and where."""
+        return self.root / "state.json"
+
+    @property
+    def config(self) -> Path:
+        """The configuration file for clients."""
+        return self.root / "config.json"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the serving process holds locked."""
+        return self.root / "lock"
+
+    @property
+    def log(self) -> Path:
+        """What the services did."""
+        return self.root / "log"
+
+    @property
+    def cache(self) -> Path:
+        """The cache directory of clients that run privately on this deployment."""
+        return self.root / "cache"
+
+
+def at(path: str | None) -> DataDirectory:
+    """Return the data directory `path`, by default the one below the user's data directory."""
+    if path is None:
+        import platformdirs
+
+        path = os.path.join(platformdirs.user_data_dir("hca"), "local")
+    return DataDirectory(Path(os.path.abspath(path)))
+
+
+def is_store(directory: DataDirectory) -> bool:
+    """Tell whether `directory` holds a complete store; False if it may become one. Nothing is made or changed.
+
+    Raises HCAError if it is something else: a file, a directory with other things in it, a store of another format.
+    """
+    root = directory.root
+    if not root.exists():
+        return False
+    if not root.is_dir():
+        raise HCAError(f"{root} is not a directory.", hint="give another one with --data")
+    try:
+        names = {entry.name for entry in os.scandir(root)}
+    except OSError as error:
+        raise HCAError(f"The directory {root} can't be read: {error.strerror}.") from error
+    if directory.store.name in names:
+        return database.is_complete(directory.store)
+    foreign = sorted(names - _BEFORE_THE_STORE)
+    if foreign:
+        raise HCAError(
+            f"{root} is not empty and not a store of hca local: it has {foreign[0]!r} in it. Nothing was changed.",
+            hint="give a new or empty directory with --data",
+        )
+    return False
+
+
+def make(directory: DataDirectory) -> None:
+    """Make the directory itself if need be, for its owner only. Raises HCAError if it can't be written to."""
+    try:
+        directory.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise HCAError(f"The directory {directory.root} can't be made: {error.strerror}.") from error
+    if not os.access(directory.root, os.W_OK | os.X_OK):
+        raise HCAError(f"The directory {directory.root} can't be written to.", hint="give another one with --data")
+
+
+def create_store(directory: DataDirectory, *, sample: bool, lasting: bool = True) -> None:
+    """Make the store of `directory` if it has none that is complete; hold the lock while calling this.
+
+    Parameters: `sample` fills a new store with the sample dataset; `lasting` False saves the wait for the disk, for
+    a store that is thrown away. A process that is killed in the middle leaves a store that doesn't claim to be one.
+    Raises HCAError, OSError, sqlite3.Error.
+    """
+    if is_store(directory):
+        return
+    with closing(database.connect(directory.store)) as connection:
+        directory.store.chmod(0o600)
+        connection.execute("PRAGMA journal_mode=WAL")
+        if not lasting:
+            connection.execute("PRAGMA synchronous=OFF")
+        with database.transaction(connection):
+            database.create_tables(connection)
+            directory.blobs.mkdir(exist_ok=True, mode=0o700)
+            if sample:
+                from hca_local.sample import loading
+
+                loading.load(connection, directory.blobs)
+            if lasting and hasattr(os, "sync"):
+                os.sync()  # once for thousands of blobs, before the commit that makes them count
+
+
+def signing_key(directory: DataDirectory) -> bytes:
+    """Return the secret of the deployment, made at its first use. Raises OSError."""
+    try:
+        key = directory.signing_key.read_bytes()
+    except FileNotFoundError:
+        key = b""
+    if len(key) < _KEY_SIZE:  # a power cut can leave an empty file, and an empty key would sign for anybody
+        key = secrets.token_bytes(_KEY_SIZE)
+        write_atomic(directory.signing_key, key)
+    return key
+
+
+def clean(directory: DataDirectory) -> None:
+    """Remove what killed processes left; hold the lock while calling this. Raises OSError."""
+    blobs.remove_stale(directory.blobs)

@@ -1,0 +1,1 @@
+"""The Data Storage System: the routes of its API description."""

@@ -1,0 +1,48 @@
+"""One request to an operation, checked and typed, and the URLs that its answer is made of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hca_local.server.deployment import Deployment
+
+# Other names of this machine are taken from the request (think of a forwarded port), foreign ones never.
+_OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request: its typed `parameters`, its decoded `body`, its `path` and its `query` as it came.
+
+    `host` is name and port of this server as the client knows it.
+    """
+
+    deployment: Deployment
+    method: str
+    host: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    parameters: Mapping[str, Any]
+    body: Any
+
+    @property
+    def base(self) -> str:
+        """The URL of this server, without a path."""
+        return f"http://{self.host}"
+
+    def url(self, **replaced: object) -> str:
+        """Return the URL of this request with some values of its query replaced or added."""
+        query = [pair for pair in self.query if pair[0] not in replaced]
+        return f"{self.base}{self.path}?{urlencode([*query, *replaced.items()])}"
+
+
+def own_host(headers: Mapping[str, str], server: tuple[str, int]) -> str:
+    """Return name and port of this server as the request has them; `server` is where it really listens."""
+    host = headers.get("host", "")
+    return host if _OWN_HOST.fullmatch(host) else f"{server[0]}:{server[1]}"

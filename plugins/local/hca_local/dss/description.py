@@ -1,0 +1,76 @@
+"""The API description: the document that clients read, and the operations that requests are checked against."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from hca_local.dss.parameters import Parameter
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path, with what its requests must look like.
+
+    `body` is the JSON schema of the body, None for an operation without one.
+    """
+
+    method: str
+    path: str
+    parameters: tuple[Parameter, ...]
+    body: dict[str, Any] | None
+    body_required: bool
+
+
+@dataclass(frozen=True)
+class Published:
+    """The document as a client gets it."""
+
+    content: bytes
+    etag: str
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the packaged API description."""
+    found: dict[str, Any] = json.loads(resources.files(__package__).joinpath("api.json").read_bytes())
+    return found
+
+
+@cache
+def published(host: str) -> Published:
+    """Return the description of the service at `host` (`name:port`)."""
+    content = json.dumps(document() | {"host": host, "schemes": ["http"]}, indent=2, ensure_ascii=False).encode()
+    return Published(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+def operations() -> list[Operation]:
+    """Return all operations of the description."""
+    return [
+        _operation(method.upper(), path, item)
+        for path, items in document()["paths"].items()
+        for method, item in items.items()
+    ]
+
+
+def _operation(method: str, path: str, item: dict[str, Any]) -> Operation:
+    given = item.get("parameters", [])
+    bodies = [parameter for parameter in given if parameter["in"] == "body"]
+    schema = {**bodies[0]["schema"], "definitions": document()["definitions"]} if bodies else None
+    parameters = tuple(
+        Parameter(
+            name=parameter["name"],
+            place=parameter["in"],
+            required=parameter.get("required", False),
+            type=parameter["type"],
+            default=parameter.get("default"),
+            limits={key: parameter[key] for key in ("enum", "minimum", "maximum", "pattern") if key in parameter},
+        )
+        for parameter in given
+        if parameter["in"] != "body"
+    )
+    return Operation(method, path, parameters, schema, bool(bodies) and bodies[0].get("required", False))

@@ -1,0 +1,87 @@
+"""Puts the operations of the API description on routes: finds, checks, calls."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hca_local.dss import bodies, bundles, description, files, listing, parameters
+from hca_local.dss.calls import Call, own_host
+from hca_local.server import requests
+from hca_local.server.pages import Page
+from hca_local.server.problems import ProblemError, of_status
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from hca_local.dss.description import Operation
+    from hca_local.server.deployment import Deployment
+
+    Handler = Callable[[Call], Awaitable[Response]]
+
+HANDLERS: dict[tuple[str, str], Handler] = {
+    ("HEAD", "/files/{uuid}"): files.head,
+    ("GET", "/files/{uuid}"): files.get,
+    ("GET", "/bundles/{uuid}"): bundles.get,
+    ("GET", "/bundles/all"): listing.get,
+}
+
+
+def routes(deployment: Deployment) -> list[Route]:
+    """Return the routes of the service for `deployment`."""
+    base = description.document()["basePath"]
+    by_path: dict[str, dict[str, Operation]] = defaultdict(dict)
+    for operation in description.operations():
+        by_path[operation.path][operation.method] = operation
+    # A path without parameters goes before one that would take it for a parameter's value.
+    paths = sorted(by_path, key=lambda path: path.count("{"))
+    found = [Route(f"{base}{path}", PathApplication(deployment, by_path[path])) for path in paths]
+    return [Route(f"{base}/swagger.json", Page(_swagger)), *found]
+
+
+class PathApplication:
+    """The ASGI application for one path: the operations on it by method."""
+
+    def __init__(self, deployment: Deployment, operations: dict[str, Operation]) -> None:
+        self.deployment = deployment
+        self.operations = operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Raises ProblemError."""
+        operation = self.operations.get(scope["method"])
+        if operation is None:
+            allowed = ", ".join(sorted(self.operations))
+            raise of_status(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"The methods here are {allowed}.", headers={"Allow": allowed}
+            )
+        headers, query = requests.headers(scope), requests.query(scope)
+        values = parameters.checked(operation.parameters, scope["path_params"], requests.first_values(query))
+        body = await bodies.checked(operation, headers, receive)
+        handler = HANDLERS.get((operation.method, operation.path), _not_implemented)
+        host = own_host(headers, scope["server"])
+        raw_path = scope["raw_path"].decode("latin-1")
+        call = Call(self.deployment, operation.method, host, raw_path, tuple(query), values, body)
+        response = await handler(call)
+        await response(scope, receive, send)
+
+
+async def _not_implemented(call: Call) -> Response:
+    title = f"{call.method} {call.path} is part of the API, but this deployment does not serve it yet."
+    raise ProblemError(501, "not_implemented", title)
+
+
+def _swagger(request: Request) -> Response:
+    """Return the API description with this server's address in it; 304 if the client has it."""
+    found = description.published(own_host(request.headers, request.scope["server"]))
+    headers = {"ETag": found.etag, "Cache-Control": "no-cache"}
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if found.etag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    return Response(found.content, headers=headers, media_type="application/json")

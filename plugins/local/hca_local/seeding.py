@@ -1,0 +1,107 @@
+"""Makes bundles out of folders, straight in the store: whole bundles or nothing, whether it is being served or not."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from hca_core.errors import HCAError
+from hca_local import data_directory, folders, locking
+from hca_local.store import blobs, database, writing
+from hca_local.store.records import BundleFile, FileRecord, manifest_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from hca_local.data_directory import DataDirectory
+    from hca_local.folders import FolderFile
+
+CREATOR = 0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A bundle to be made: its identity, the folder it comes from and the files found there."""
+
+    uuid: str
+    version: str
+    folder: Path
+    files: Sequence[FolderFile]
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A bundle that was made."""
+
+    uuid: str
+    version: str
+    files: int
+    bytes: int
+
+
+def wanted(folder: Path, version: str, uuid: str | None = None) -> Wanted:
+    """Return the bundle to make out of `folder`, with a new uuid unless one is given. Raises HCAError."""
+    return Wanted(uuid or str(uuid4()), version, folder, folders.files_of(folder))
+
+
+def prepare(directory: DataDirectory) -> None:
+    """Make `directory` an empty store if it is none yet. Raises HCAError."""
+    if data_directory.is_store(directory):
+        return
+    data_directory.make(directory)
+    with locking.held(directory.lock):
+        data_directory.create_store(directory, sample=False)
+
+
+def seed(directory: DataDirectory, bundles: Sequence[Wanted], replicas: Sequence[str]) -> Iterator[Seeded]:
+    """Make `bundles` one after the other, yielding each when it is in the store for good.
+
+    Raises HCAError; the bundles that were yielded before stay, nothing of the failed one is visible.
+    """
+    try:
+        with closing(database.connect(directory.store)) as connection:
+            for bundle in bundles:
+                _check_free(connection, bundle, replicas)
+                entries = [_stored(directory, bundle, file) for file in bundle.files]
+                _record(connection, bundle, entries, replicas)
+                yield Seeded(bundle.uuid, bundle.version, len(entries), sum(record.size for _, record in entries))
+    except (OSError, sqlite3.Error) as error:
+        raise HCAError(f"The bundle could not be made: {error}.") from error
+
+
+def _stored(directory: DataDirectory, bundle: Wanted, file: FolderFile) -> tuple[BundleFile, FileRecord]:
+    """Copy one file into the store and return its manifest entry and record. Raises OSError."""
+    with file.path.open("rb") as stream:
+        sums = blobs.add_stream(directory.blobs, stream)
+    record = FileRecord(
+        str(uuid4()), bundle.version, CREATOR, file.content_type, sums.size,
+        sums.crc32c, sums.s3_etag, sums.sha1, sums.sha256,
+    )  # fmt: skip
+    return manifest_entry(file.name, record, file.indexed), record
+
+
+def _record(
+    connection: sqlite3.Connection,
+    bundle: Wanted,
+    entries: Sequence[tuple[BundleFile, FileRecord]],
+    replicas: Sequence[str],
+) -> None:
+    with database.transaction(connection):
+        _check_free(connection, bundle, replicas)
+        for replica in replicas:
+            writing.add_files(connection, replica, [record for _, record in entries])
+            manifest = [entry for entry, _ in entries]
+            writing.add_bundle(connection, replica, bundle.uuid, bundle.version, CREATOR, manifest)
+
+
+def _check_free(connection: sqlite3.Connection, bundle: Wanted, replicas: Sequence[str]) -> None:
+    """Raise HCAError if the identity of `bundle` is taken, also by a deleted bundle."""
+    key = f"{bundle.uuid}.{bundle.version}"
+    for replica in replicas:
+        found = connection.execute("SELECT 1 FROM bundles WHERE replica=? AND key=?", (replica, key)).fetchone()
+        if found:
+            raise HCAError(f"Bundle {bundle.uuid} already has a version {bundle.version} on {replica}.")

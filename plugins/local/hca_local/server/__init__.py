@@ -1,0 +1,1 @@
+"""The HTTP server: what all services of a deployment have in common."""

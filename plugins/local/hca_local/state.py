@@ -1,0 +1,60 @@
+"""Which process serves a data directory, and where: what `up`, `down`, `status` and `env` ask for."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from hca_core import versions
+from hca_core.files import write_atomic
+from hca_local import locking
+
+if TYPE_CHECKING:
+    from hca_local.data_directory import DataDirectory
+
+
+@dataclass(frozen=True)
+class State:
+    """A serving process; `url` is empty while it starts."""
+
+    pid: int
+    started: str
+    url: str = ""
+
+
+def begin(directory: DataDirectory) -> State:
+    """Write and return the state of this process, which is about to serve. Raises OSError."""
+    state = State(os.getpid(), versions.now())
+    _write(directory, state)
+    return state
+
+
+def ready(directory: DataDirectory, state: State, url: str) -> None:
+    """Note that the process of `state` answers at `url`, also in the configuration for clients. Raises OSError."""
+    config = {"DSSClient": {"swagger_url": f"{url}/v1/swagger.json"}}
+    write_atomic(directory.config, json.dumps(config, indent=2).encode() + b"\n")
+    _write(directory, replace(state, url=url))
+
+
+def clear(directory: DataDirectory) -> None:
+    """Remove the state: nobody serves any more. Raises OSError."""
+    directory.state.unlink(missing_ok=True)
+
+
+def current(directory: DataDirectory) -> State | None:
+    """Return the state of the process that serves `directory` now, None if there is none.
+
+    The lock decides, not the file: it may be there after a kill, and its process number may be somebody else's.
+    """
+    if not locking.is_held(directory.lock):
+        return None
+    try:
+        return State(**json.loads(directory.state.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return State(0, "")  # it has the lock and writes its state next
+
+
+def _write(directory: DataDirectory, state: State) -> None:
+    write_atomic(directory.state, json.dumps(asdict(state)).encode() + b"\n")

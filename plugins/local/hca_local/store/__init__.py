@@ -1,0 +1,1 @@
+"""What a deployment keeps: records in SQLite, bytes in content-addressed files."""

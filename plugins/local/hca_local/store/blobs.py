@@ -1,0 +1,86 @@
+"""The bytes of the store: one file per content, named by its checksums, never changed once it is there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hca_core.checksums import BLOCK, Checksums, Summer
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+INCOMING = "incoming"
+STALE_SECONDS = 24 * 3600
+
+
+def path_of(root: Path, key: str) -> Path:
+    """Return where the bytes of the object `key` (`blobs/<sha256>...`) lie below the directory `root`."""
+    name = key.removeprefix("blobs/")
+    return root / name[:2] / name
+
+
+def key_of(sums: Checksums) -> str:
+    """Return the object key of bytes with the checksums `sums`."""
+    return f"blobs/{sums.sha256}.{sums.sha1}.{sums.s3_etag}.{sums.crc32c}"
+
+
+def add_stream(root: Path, stream: BinaryIO) -> Checksums:
+    """Copy `stream` into the store below `root`, hashing on the way, and return its checksums.
+
+    The bytes are on disk when it returns. Raises OSError; also when the source changes its size meanwhile.
+    """
+    incoming = root / INCOMING
+    incoming.mkdir(parents=True, exist_ok=True)
+    size = os.fstat(stream.fileno()).st_size
+    temporary = incoming / secrets.token_hex(12)
+    try:
+        with temporary.open("xb") as target:
+            summer = Summer(size)
+            while block := stream.read(BLOCK):
+                summer.update(block)
+                target.write(block)
+            target.flush()
+            os.fsync(target.fileno())
+        sums = summer.result()
+        if sums.size != size:
+            raise OSError(f"{stream.name} changed while it was read")
+        _keep(temporary, path_of(root, key_of(sums)), sums.size)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return sums
+
+
+def _keep(temporary: Path, final: Path, size: int) -> None:
+    """Give a finished file its name; bytes that are there already stay, unless they are visibly damaged."""
+    if final.exists() and final.stat().st_size == size:
+        return
+    final.parent.mkdir(exist_ok=True)
+    temporary.replace(final)
+    _sync_directory(final.parent)
+    _sync_directory(final.parent.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a rename in the directory `path` last; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_stale(root: Path) -> None:
+    """Remove what processes that were killed left half-copied a day ago or earlier; a running copy is younger."""
+    incoming = root / INCOMING
+    if not incoming.is_dir():
+        return
+    limit = time.time() - STALE_SECONDS
+    for path in incoming.iterdir():
+        if path.stat().st_mtime < limit:
+            path.unlink(missing_ok=True)
