@@ -11,8 +11,12 @@ def main() -> None:
         # Answered before click is imported: scripts ask this often, and it makes the answer three times faster.
         from hca_core import __version__
 
-        sys.stdout.write(f"hca {__version__}\n")
-        return
+        try:
+            sys.stdout.write(f"hca {__version__}\n")
+            sys.stdout.flush()
+            return
+        except BrokenPipeError:
+            pass  # ends as every other command does, below
     from hca_core.main import run
 
     sys.exit(run())

@@ -232,7 +232,7 @@ class ServiceClient(metaclass=_ServiceType):
             text = str(value)
             if text in ("", ".", ".."):
                 raise UsageError(f"{name} must not be {text!r}")
-            path = path.replace("{" + name + "}", quote(text, safe=""))
+            path = path.replace("{" + name + "}", quote(text, safe="", errors="surrogateescape"))
         return self.api.base_url + path
 
     def body(self, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -259,7 +259,10 @@ class ServiceClient(metaclass=_ServiceType):
         self.__dict__["swagger_spec"] = document
 
     def login(self, access_token: str = "", remote: bool = False) -> None:
-        """Keep `access_token` for this service's host. Raises UsageError without one: there is no browser login yet."""
+        """Keep `access_token` for this service's host.
+
+        Raises UsageError without one: there is no login through a browser yet, here or (`remote`) on another machine.
+        """
         if not access_token.strip():
             where = "a remote terminal" if remote else "the browser"
             raise UsageError(
@@ -279,7 +282,10 @@ class ServiceClient(metaclass=_ServiceType):
 
     @staticmethod
     def load_swagger_json(swagger_json: TextIO, ptr_str: str = "$ref") -> Any:
-        """Return the description in the open file `swagger_json` with its internal JSON pointers resolved."""
+        """Return the description in the open file `swagger_json` with its internal JSON pointers resolved.
+
+        `ptr_str` is the key that a pointer lies at.
+        """
         import json
 
         return openapi.inline(json.load(swagger_json), ptr_str)

@@ -71,10 +71,12 @@ class ListOption(click.Option):
                 items += value if isinstance(value, list) else [value]
             else:
                 items += _words(text, from_file=text is not word)
+        if self.of_objects and not all(isinstance(item, dict) for item in items):
+            raise click.BadParameter('must be JSON objects, as in \'{"key": "value"}\'.', ctx, parameter)
         return items
 
 
-def _words(text: str, *, from_file: bool) -> list[Any]:
+def _words(text: str, *, from_file: bool) -> list[str]:
     """Return plain words: those of a JSON array, the lines of a file, or the one word (`[ab]*` is a pattern)."""
     if text.lstrip().startswith("["):
         import json
@@ -83,7 +85,7 @@ def _words(text: str, *, from_file: bool) -> list[Any]:
             value = json.loads(text)
         except json.JSONDecodeError:
             value = None
-        if isinstance(value, list):
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return value
     return [line for line in text.splitlines() if line.strip()] if from_file else [text]
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import os
+import re
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ from hca_core import files, paths
 from hca_core.errors import ConfigError, LoginError
 
 NEARLY_EXPIRED_SECONDS = 10.0
+_TOKEN = re.compile(r"[!-~]+")  # what a header can carry (RFC 6750 allows less, but some services hand out more)
 
 
 def store_file() -> str:
@@ -23,18 +25,22 @@ def store_file() -> str:
 def token(url: str, service: str) -> str:
     """Return the bearer token for the service at `url`: `HCA_TOKEN`, else the one that login stored for its host.
 
-    Raises LoginError if there is none.
+    Raises LoginError if there is none, or one that can't be a token.
     """
     found = os.environ.get("HCA_TOKEN", "").strip() or stored(url)
+    hint = f"hca {service} login, or set HCA_TOKEN"
     if not found:
-        raise LoginError(f"this needs a login at {_host(url)}", hint=f"hca {service} login, or set HCA_TOKEN")
+        raise LoginError(f"this needs a login at {_host(url)}", hint)
+    if not _TOKEN.fullmatch(found):
+        raise LoginError(f"what is kept as the token for {_host(url)} can't be one (blanks, or not ASCII)", hint)
     return found
 
 
 def stored(url: str) -> str | None:
     """Return the token that is stored for the host of `url`, or None. Raises ConfigError if the file is broken."""
     entry = _load().get(_host(url))
-    return entry.get("access_token") if isinstance(entry, dict) else None
+    found = entry.get("access_token") if isinstance(entry, dict) else None
+    return str(found) if found else None
 
 
 def store(url: str, access_token: str) -> None:

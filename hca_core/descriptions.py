@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from hca_core import files, log, paths
-from hca_core.errors import HCAError, NetworkError, ServiceError
+from hca_core import files, log, openapi, paths
+from hca_core.errors import HCAError, ServiceError, UsageError
 
 if TYPE_CHECKING:
     from hca_core.http import Session
 
 FRESH_SECONDS = 7 * 24 * 3600
+HINT = "check the URL of the service: hca config list --show-origin"
 
 
 def packaged(path: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def cached(url: str) -> dict[str, Any] | None:
 def live(url: str, session: Session, *, refresh: bool = False) -> dict[str, Any]:
     """Return the description that the service serves at `url`, from the cache while that is fresh.
 
-    A stale one is asked for anew with its ETag; if the service can't be reached then, the stale one serves.
+    A stale one is asked for anew with its ETag; if the service gives no new one then, the stale one serves.
     With `refresh` the service is asked in any case. Raises HCAError.
     """
     entry = _read(url)
@@ -42,17 +42,19 @@ def live(url: str, session: Session, *, refresh: bool = False) -> dict[str, Any]
     headers = {"If-None-Match": entry["etag"]} if entry and entry.get("etag") and not refresh else {}
     try:
         response = session.request("GET", url, headers=headers)
-    except (NetworkError, ServiceError) as error:
+        if response.status_code == 304 and entry:
+            _write(url, {**entry, "fetched": time.time()})
+            return dict(entry["document"])
+        document = _checked(response.content, url)
+    except UsageError:
+        raise
+    except HCAError as error:
         if isinstance(error, ServiceError):
-            error.hint = "check the URL of the service: hca config list --show-origin"
+            error.hint = HINT
         if entry and not refresh:
             log.logger().warning("%s; using the description of %s days ago", error.message, _days(entry))
             return dict(entry["document"])
         raise
-    if response.status_code == 304 and entry:
-        _write(url, {**entry, "fetched": time.time()})
-        return dict(entry["document"])
-    document = _checked(response.content, url)
     _write(url, {"url": url, "etag": response.headers.get("ETag"), "fetched": time.time(), "document": document})
     return document
 
@@ -69,16 +71,17 @@ def clear(url: str | None = None) -> None:
 
 
 def _checked(body: bytes, url: str) -> dict[str, Any]:
+    """Return the description in `body`, which can be used: what can't is not kept. Raises HCAError."""
     try:
         document = json.loads(body)
     except ValueError:
         document = None
-    if not isinstance(document, dict) or not {"swagger", "openapi"} & document.keys():
-        raise HCAError(
-            f"{url} is not an API description (no JSON with 'swagger' or 'openapi' in it)",
-            hint="check the URL: hca config list --show-origin",
-        )
-    return document
+    try:
+        openapi.parse(document, url)
+    except HCAError as error:
+        error.hint = HINT
+        raise
+    return dict(document)
 
 
 def _folder() -> str:
@@ -86,6 +89,8 @@ def _folder() -> str:
 
 
 def _path(url: str) -> str:
+    import hashlib  # here: a help page reads the packaged description only
+
     return os.path.join(_folder(), hashlib.sha256(url.encode()).hexdigest()[:40] + ".json")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +98,8 @@ class ServiceError(HCAError):
     """
 
     def __init__(self, response: Response, problem: object, hint: str | None = None) -> None:
+        from urllib.parse import urlsplit  # here: every start of `hca` loads this module, and urllib.parse costs 3 ms
+
         document = problem if isinstance(problem, dict) else {}
         self.response = response
         self.code: int = response.status_code

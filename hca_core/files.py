@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +13,8 @@ StrPath = str | os.PathLike[str]
 
 def temporary_beside(path: StrPath) -> str:
     """Return a new name in the directory of `path`: a rename from there to `path` is atomic. Nothing is made."""
+    import secrets  # here: a help page loads this module and makes no file
+
     folder, name = os.path.split(os.fspath(path))
     return os.path.join(folder, f".{name[:100]}.{secrets.token_hex(6)}.tmp")
 

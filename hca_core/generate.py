@@ -10,7 +10,7 @@ import click
 
 from hca_core.commands import JsonType, ListOption, Verb, given, make_show, shared_options
 from hca_core.context import Hca
-from hca_core.lazy import PluginGroup
+from hca_core.lazy import LazyCommand, PluginGroup
 
 if TYPE_CHECKING:
     from hca_core.openapi import Api, Operation, Parameter
@@ -45,7 +45,9 @@ class ServiceGroup(PluginGroup):
         """Return a verb: a hand-written or plugged-in one, else the one of an operation."""
         found = super().get_command(ctx, cmd_name)
         if found is None and cmd_name in self.operations(ctx):
-            found = operation_command(self.operations(ctx)[cmd_name], self.service)
+            operation = self.operations(ctx)[cmd_name]
+            # A list of all verbs needs their one-line helps only; making all their options would take 5 ms.
+            return LazyCommand(cmd_name, operation.summary, lambda: operation_command(operation, self.service))
         return found
 
     def _api(self) -> Api:
@@ -79,10 +81,10 @@ def operation_command(operation: Operation, service: str) -> click.Command:
     params: list[click.Parameter] = []
     for parameter in operation.parameters:
         params.append(_option(parameter))
-    taken = {name for option in params for name in option.opts}
+    taken = {name for option in params for name in option.opts}  # a service may call a parameter as we call an option
     if operation.paged:
         params.append(click.Option(["--no-paginate"], is_flag=True, help="Show the first page only."))
-    if operation.streams:
+    if operation.streams and "--output-file" not in taken:
         help_text = "Write the content to this file, which appears when it is complete."
         params.append(click.Option(["--output-file", "-o"], type=click.Path(dir_okay=False), help=help_text))
 
@@ -106,11 +108,16 @@ def run_operation(operation: Operation, service: str, values: dict[str, Any], sh
     """Call `operation` with the command line's `values` and write its result. Raises HCAError."""
     from hca_core import plugins
     from hca_core.client import PagedOperation
+    from hca_core.errors import HCAError
 
     no_paginate = values.pop("no_paginate", False)
     output_file = values.pop("output_file", None)
     arguments = {name.removeprefix("p_"): value for name, value in given(values).items()}
     client = plugins.client_class(service)(config=Hca.current().config)
+    if operation.name not in client.api.operations:  # the verb was made from a cached or packaged description
+        raise HCAError(
+            f"{client.swagger_url} describes no {operation.command}", hint=f"see 'hca {service} --help' for the verbs"
+        )
     method = getattr(client, operation.name)
     if operation.streams:
         _stream(client, method, arguments, output_file, show)
@@ -162,7 +169,7 @@ def _stream(client: Any, method: Any, arguments: dict[str, Any], output_file: st
 
 def _option(parameter: Parameter) -> click.Option:
     settings: dict[str, Any] = {"required": parameter.required, "help": _help(parameter)}
-    names = [parameter.flag, "p_" + parameter.keyword.replace(".", "_")]
+    names = [parameter.flag, "p_" + parameter.keyword]
     if parameter.kind == "array":
         return ListOption(names, of_objects=parameter.of_objects, metavar="ITEM...", **settings)
     if parameter.choices:

@@ -139,9 +139,10 @@ class Session:
             if value is not None
         }
         try:
+            "".join(headers.values()).encode("latin-1")  # what HTTP can carry; requests would find out while it sends
             return requests.Request(method, url, {**self._headers, **headers}, params=query, json=json).prepare()
         except (requests.RequestException, ValueError) as error:
-            raise UsageError(f"{url!r} is not a URL that can be asked: {error}") from error
+            raise UsageError(f"{method} {url!r} can't be asked: {error}") from error
 
     def _environment(self, url: str) -> Mapping[str, Any]:
         parts = urlsplit(url)
@@ -155,7 +156,7 @@ class Session:
     def _check(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):
-            raise UsageError(f"{url!r} is not a URL that can be asked: it begins neither with https: nor with http:")
+            raise UsageError(f"{url!r} can't be asked: it begins neither with https: nor with http:")
         if parts.scheme == "http" and not self._allow_http and not _is_this_machine(parts.netloc):
             raise UsageError(
                 f"{url} is not https, and its host is not this machine",
@@ -190,19 +191,20 @@ class _Exchange:
             try:
                 response = self.session.send(prepared, authenticated=self.authenticated, stream=self.stream)
                 if not self.stream and response.status_code < 300:
-                    response.content  # noqa: B018 - read here, so that an answer that breaks off is asked for again
+                    _read(response)  # here, so that an answer that breaks off is asked for again
             except requests.RequestException as error:
                 self._after_failure(error, prepared.url or url)
                 continue
             if response.status_code in REDIRECTS and "Location" in response.headers:
+                _released(response)
                 target = self._target(response)
                 if target is None:
                     response.history = history
                     return response
-                history.append(_released(response))
+                history.append(response)
                 prepared = self.session.prepare(self.method, target, None, self.json, self.headers)
             elif response.status_code in TRANSIENT and self._repeats(response):
-                _released(response)
+                continue
             elif response.status_code >= 400:
                 raise service_error(response, problem_of(response))
             else:
@@ -235,7 +237,7 @@ class _Exchange:
         if self.failures >= self.tries:
             return False
         wait = self.session.policy.wait(self.failures) if asked is None else asked
-        self._patiently(wait, f"the service answered {response.status_code}")
+        self._patiently(response, wait, f"the service answered {response.status_code}")
         return True
 
     def _target(self, response: requests.Response) -> str | None:
@@ -255,10 +257,11 @@ class _Exchange:
         if self.hops > MOST_HOPS:
             raise NetworkError(f"{response.url} redirects in a circle")
         if asked:
-            self._patiently(asked, "the service is preparing the data")
+            self._patiently(response, asked, "the service is preparing the data")
         return target
 
-    def _patiently(self, seconds: float, why: str) -> None:
+    def _patiently(self, response: requests.Response, seconds: float, why: str) -> None:
+        _released(response)  # others may use the connection meanwhile
         # A little more than asked, so that many clients do not come back in the same instant; never less.
         seconds += random.uniform(0, min(1.0, 0.1 * seconds))  # noqa: S311
         if time.monotonic() - self.started + seconds > self.session.policy.patience:
@@ -378,7 +381,15 @@ def _innermost(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _released(response: requests.Response) -> requests.Response:
+def _read(response: requests.Response) -> None:
+    try:
+        response.content  # noqa: B018 - reading it is the point
+    except BaseException:
+        response.close()
+        raise
+
+
+def _released(response: requests.Response) -> None:
     """Give the connection back: read what little a redirect or an error carries, or close it if that is much."""
     try:
         if int(response.headers.get("Content-Length", "0") or 0) <= 65536:
@@ -387,4 +398,3 @@ def _released(response: requests.Response) -> requests.Response:
             response.close()
     except (requests.RequestException, ValueError):
         response.close()
-    return response

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -88,6 +87,8 @@ def suggestions(group: click.Group, ctx: click.Context, typed: str) -> list[str]
 
 
 def _near(typed: str, names: Sequence[str]) -> list[str]:
+    import difflib
+
     if typed in names:
         return [typed]
     words = sorted(typed.replace("_", "-").split("-"))

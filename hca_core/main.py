@@ -60,8 +60,9 @@ def run(args: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     debug = "--debug" in words[: _first_command(words)] or bool(os.environ.get("HCA_DEBUG"))
+    stdout = sys.stdout
     try:
-        result = hca.main(args=words, prog_name="hca", standalone_mode=False)
+        result = hca.main(args=words, prog_name="hca", standalone_mode=False, terminal_width=_help_width())
         return result if isinstance(result, int) and not isinstance(result, bool) else ExitStatus.DONE
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted")
@@ -73,8 +74,9 @@ def _run(words: list[str]) -> int:
         click.echo(error.format_message())
         return ExitStatus.DONE
     except SystemExit as end:
-        # click ends so on a closed pipe and after a completion; a plugin may do it anywhere.
-        if isinstance(end.__context__, BrokenPipeError):
+        # click ends so after a completion, and on a closed pipe, which it hides behind a stdout of its own.
+        if sys.stdout is not stdout:
+            sys.stdout = stdout
             raise BrokenPipeError from end
         return _exit_code(end)
     except Exception as error:  # noqa: BLE001 - the one place where any error becomes a message
@@ -152,6 +154,15 @@ def _first_command(words: list[str]) -> int:
     while position < len(words) and words[position].startswith("-"):
         position += 2 if words[position] == "--log-level" else 1
     return position
+
+
+def _help_width() -> int:
+    """Return how wide a help page is, as click chooses it; click would import shutil for that, which costs 7 ms."""
+    try:
+        columns = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(sys.stdout.fileno()).columns
+    except (ValueError, OSError):
+        columns = 0
+    return max(min(columns or 80, 80) - 2, 50)
 
 
 def _prepare_home() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -30,7 +31,7 @@ class Parameter:
     @property
     def keyword(self) -> str:
         """Name as a Python keyword argument."""
-        return self.name.replace("-", "_").replace("/", "_")
+        return re.sub(r"\W", "_", self.name)
 
     @property
     def flag(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import re
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from hca_core.paging import Page
 
 FORMATS = ("json", "jsonl", "yaml", "table", "tsv", "csv")
+_SEPARATORS = re.compile(r"[\t\r\n]+")  # what would end a cell or a row for readers of tsv that know no quotes
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -56,7 +58,7 @@ class Show:
         """Write a `document`, or rows (a list or iterator of dictionaries); `columns` selects and orders for tables."""
         if self.query:
             document, columns = self.query(_materialized(document)), ()
-        stream = _utf8(sys.stdout)
+        stream = _stdout()
         if self.format == "json":
             _write_json(_materialized(document), stream)
         elif self.format == "yaml":
@@ -73,16 +75,23 @@ class Show:
         if self.chosen or self.query:
             self(value)
         else:
-            sys.stdout.write(value + "\n")
+            _stdout().write(value + "\n")
 
     def pages(self, pages: Iterator[Page]) -> None:
         """Write a paged answer, page by page where the format allows."""
         if self.query or self.format == "yaml":
             self(merged(pages))
         elif self.format == "json":
-            _write_json_pages(pages, _utf8(sys.stdout))
+            _write_json_pages(pages, _stdout())
         else:
-            self(item for page in pages for item in page.items)
+            self(_streamed(pages))
+
+
+def _streamed(pages: Iterator[Page]) -> Iterator[Any]:
+    """Yield the items of all pages; what was written of one page is out before the next one is asked for."""
+    for page in pages:
+        yield from page.items
+        sys.stdout.flush()
 
 
 def merged(pages: Iterator[Page]) -> Any:
@@ -123,7 +132,8 @@ def _materialized(document: Any) -> Any:
 
 
 def _dumps(value: Any, **settings: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str, **settings)
+    # An escape of JSON's own (\\u00e9) where stdout can't hold the character: Python's (\\xe9) is none.
+    return json.dumps(value, ensure_ascii=_is_narrow(), default=str, **settings)
 
 
 def _write_json(document: Any, stream: TextIO) -> None:
@@ -138,7 +148,7 @@ def _write_jsonl(rows: Iterable[Any], stream: TextIO) -> None:
 def _write_yaml(document: Any, stream: TextIO) -> None:
     import yaml
 
-    yaml.safe_dump(json.loads(_dumps(document)), stream, sort_keys=False, allow_unicode=True, default_flow_style=False)
+    yaml.safe_dump(json.loads(_dumps(document)), stream, sort_keys=False, allow_unicode=not _is_narrow(), default_flow_style=False)
 
 
 def _write_json_pages(pages: Iterator[Page], stream: TextIO) -> None:
@@ -194,7 +204,7 @@ def _write_separated(rows: Iterable[Any], columns: Sequence[str], stream: TextIO
     writer.writerow(names)
     for row in itertools.chain(head, iterator):
         cells = [_cell(row, name) for name in names]
-        writer.writerow([" ".join(cell.split()) if kind == "tsv" else cell for cell in cells])
+        writer.writerow([_SEPARATORS.sub(" ", cell) if kind == "tsv" else cell for cell in cells])
 
 
 def _columns(rows: Sequence[Any]) -> list[str]:
@@ -211,11 +221,15 @@ def _cell(row: Any, name: str) -> str:
     return value if isinstance(value, str) else _dumps(value)
 
 
-def _utf8(stream: TextIO) -> TextIO:
-    """Let a stdout of a narrower encoding write escapes rather than fail on a name it can't hold."""
-    if hasattr(stream, "reconfigure") and (stream.encoding or "").lower().replace("-", "") != "utf8":
-        stream.reconfigure(errors="backslashreplace")
-    return stream
+def _stdout() -> TextIO:
+    """Return stdout, which writes an escape rather than fail on a character that its encoding can't hold."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return sys.stdout
+
+
+def _is_narrow() -> bool:
+    return not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
 def _one_line(error: Exception) -> str:

@@ -17,7 +17,7 @@ from hca_core import files, log
 from hca_core.errors import HCAError, IntegrityError, NetworkError, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from hca_core.client import Promise
 
@@ -94,7 +94,7 @@ def fetch(
     min_delay: float = 0.25,
     stopped: threading.Event | None = None,
     on_bytes: Callable[[int], None] | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Fetch files with `jobs` threads and yield a Result for each when it is done, in constant memory.
 
     A file that is there with the right size and sha256 costs no request. Parts of an interrupted run are taken up.

@@ -152,9 +152,11 @@ def shown(*words):
 
 lines = {}
 pages = {}
+wordless = []
 for words, command in list(walk(hca, click.Context(hca, info_name="hca"), [])):
+    wordless += [[words, p.opts] for p in command.params if isinstance(p, click.Option) and not (p.help or "").strip()]
     pages[" ".join(words)] = [shown(*words, "--help"), shown(*words, "-h"), shown("help", *words)]
-json.dump({"lines": lines, "pages": pages}, sys.stdout)
+json.dump({"lines": lines, "pages": pages, "wordless": wordless}, sys.stdout)
 """
 
 
@@ -194,14 +196,7 @@ def test_no_help_carries_leftovers_of_a_documentation_build(walked):
 
 
 def test_every_option_says_what_it_is(walked):
-    for words, answers in walked["pages"].items():
-        options = [line for line in answers[0][1].splitlines() if line.startswith("  -")]
-        text = answers[0][1]
-        for line in options:
-            name = line.split()[0].rstrip(",")
-            following = text.split(line, 1)[1].lstrip("\n").split("\n")[0]
-            told = line.partition("  ")[2].strip().split("  ")
-            assert len(told) > 1 or following.startswith(" " * 20), f"{words}: {name} has no help"
+    assert walked["wordless"] == []
 
 
 def test_a_slow_plugin_slows_nobody_else(plugin):

@@ -14,9 +14,9 @@ def main() -> None:
         folder, environment, block, output = line.rstrip("\n").split("\t")
         os.chdir(folder)
         with open(environment, "rb") as stream:
-            pairs = [pair.split(b"=", 1) for pair in stream.read().split(b"\0") if b"=" in pair]
+            pairs = [pair.partition(b"=")[::2] for pair in stream.read().split(b"\0") if pair]
         os.environb.clear()
-        os.environb.update({name: value for name, value in pairs})
+        os.environb.update(dict(pairs))
         sys.path[0] = folder
         answer = "done"
         with open(output, "w", encoding="utf-8") as written, contextlib.redirect_stdout(written):

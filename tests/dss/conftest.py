@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hca_core.testing import LoopbackService
 
 VERSION = "2019-08-01T200147.836832Z"
+PAGED = {"X-OpenAPI-Paginated-Content-Key": "bundle.files"}
 COLUMNS = ("bundle_uuid", "bundle_version", "file_name", "file_uuid", "file_version", "file_sha256", "file_size")
 
 
@@ -62,7 +63,7 @@ class Shelf:
     def uuid(self) -> str:
         return f"00000000-0000-4000-8000-{next(self._numbers):012d}"
 
-    def file(self, name: str, data: bytes = b"", *, indexed: bool = False, **other: Any) -> dict[str, Any]:
+    def file(self, name: str, data: bytes = b"", /, *, indexed: bool = False, **other: Any) -> dict[str, Any]:
         """Add a file with the content `data` and return it as bundles list it, with `other` fields changed."""
         digest = hashlib.sha256(data).hexdigest()
         entry = {
@@ -77,7 +78,8 @@ class Shelf:
             "sha1": "0" * 40,
             "sha256": digest,
         }
-        headers = {"Location": f"{self.service.url}/blobs/{digest}", "X-DSS-SHA256": digest, "X-DSS-SIZE": str(len(data))}
+        location = f"{self.service.url}/blobs/{digest}"
+        headers = {"Location": location, "X-DSS-SHA256": digest, "X-DSS-SIZE": str(len(data))}
         self.service.on("GET", f"/v1/files/{entry['uuid']}").reply(status=302, headers=headers)
         self.content(digest).reply(body=data, ranges=True)
         return entry | other
@@ -101,7 +103,7 @@ class Shelf:
         if not fitting:
             return reply(status=404, json={"status": 404, "code": "not_found", "title": "Cannot find bundle!"})
         found = max(fitting, key=lambda one: one.version)
-        return reply(json=document(found))
+        return reply(json=document(found), headers=PAGED)
 
     def fetched(self) -> list[str]:
         """Return the sha256 of every content that was asked for so far."""
@@ -109,9 +111,7 @@ class Shelf:
 
 
 def document(bundle: Bundle) -> dict[str, Any]:
-    return {
-        "bundle": {"uuid": bundle.uuid, "version": bundle.version, "creator_uid": 1, "files": list(bundle.files)}
-    }
+    return {"bundle": {"uuid": bundle.uuid, "version": bundle.version, "creator_uid": 1, "files": list(bundle.files)}}
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from hca_dss import manifest
 
 from hca_core.errors import UsageError
+from hca_dss import manifest
 
 SHA = "b43cebcca9cd5213699acce7356d226de07edef5c5604510a697159af1a12149"
 STORED = f".hca/v2/files_2_4/b4/3ceb/{SHA}"

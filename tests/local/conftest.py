@@ -59,7 +59,7 @@ def launched(sample_store: Path) -> Iterator[Callable[..., Launched]]:
     """
     with ExitStack() as stack:
 
-        def start(data: Path, *, empty: bool = False, **settings: int) -> Launched:
+        def start(data: Path, *, empty: bool = False, **settings: Any) -> Launched:
             if not empty and not data.exists():
                 shutil.copytree(sample_store, data, copy_function=copy)
             return stack.enter_context(launch.private(data, empty=empty, **settings))

@@ -221,7 +221,7 @@ def test_logs_follow(hca: Hca, data: Path, http: requests.Session) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_stops_cleanly(data: Path, http: requests.Session, number: int) -> None:
-    command = [sys.executable, "-m", "hca_core", "local", "serve", "--data", str(data)]
+    command = [sys.executable, "-m", "hca_core", "local", "serve", "--empty", "--data", str(data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
         assert serving.stderr is not None
         line = serving.stderr.readline()

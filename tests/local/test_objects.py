@@ -7,11 +7,13 @@ import socket
 import time
 from contextlib import closing
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from hca_local import seeding
+from hca_local.data_directory import DataDirectory
 from hca_local.objects import conditions
 from hca_local.objects.signing import Signer
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     Api = Callable[..., requests.Response]
     Launch = Callable[..., Launched]
+    Until = Callable[[Callable[[], Any]], Any]
 
 READS = "1330ef1a-7a21-40c6-84c5-5cec18204028"
 LARGE = "7a8fbda7-d470-467a-904e-5c73413fab3e"
@@ -202,17 +205,33 @@ def test_an_object_whose_bytes_are_gone(launched: Launch, http: requests.Session
     assert (answer.status_code, "<Code>NoSuchKey</Code>" in answer.text) == (404, True)
 
 
-def test_large_objects_come_whole_and_a_reader_may_leave(api: Api, http: requests.Session) -> None:
+def test_large_objects_come_whole_and_in_parts(api: Api, http: requests.Session) -> None:
     location = api("GET", f"/files/{LARGE}", replica="aws").headers["Location"]
     size = int(api("HEAD", f"/files/{LARGE}", replica="aws").headers["X-DSS-SIZE"])
     assert size > 1_000_000
-    parts = urlsplit(location)
+    whole = http.get(location, timeout=30).content
+    assert len(whole) == size
+    tail = http.get(location, headers={"Range": f"bytes={size - 300_000}-"}, timeout=30)
+    assert (tail.status_code, tail.content) == (206, whole[-300_000:])
+
+
+def test_a_reader_may_leave(launched: Launch, http: requests.Session, tmp_path: Path, until: Until) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with (folder / "large.bin").open("wb") as large:
+        large.truncate(80_000_000)
+    directory = DataDirectory(tmp_path / "data")
+    seeding.prepare(directory)
+    wanted = seeding.wanted([folder])
+    assert [done.bytes for done in seeding.seed(directory, wanted, ["aws"])] == [80_000_000]
+    deployment = launched(directory.root, first_get_redirects=0)
+    url = f"{deployment.url}/v1/bundles/{wanted[0].uuid}?replica=aws&presignedurls=true"
+    parts = urlsplit(http.get(url, timeout=30).json()["bundle"]["files"][0]["url"])
     with socket.create_connection((str(parts.hostname), parts.port or 80)) as leaver:
         leaver.sendall(f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
         assert leaver.recv(100).startswith(b"HTTP/1.1 200")
-    assert len(http.get(location, timeout=30).content) == size
-    tail = http.get(location, headers={"Range": f"bytes={size - 300_000}-"}, timeout=30)
-    assert (tail.status_code, len(tail.content)) == (206, 300_000)
+    until(lambda: " 200 " in directory.log.read_text() and "unfinished" in directory.log.read_text())
+    assert "ERROR" not in directory.log.read_text()
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files by /proc")

@@ -38,11 +38,11 @@ def is_alive(pid: int) -> bool:
 
 
 def test_nothing_of_its_own_is_printed(hca: Hca) -> None:
-    answer = hca("local", "run", "--", "printf", "%s|", "hello", "--data", "-h", "a b")
+    answer = hca("local", "run", "--empty", "--", "printf", "%s|", "hello", "--data", "-h", "a b")
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "hello|--data|-h|a b|", "")
 
 
-def test_the_command_knows_this_deployment_only(hca: Hca, tmp_path: Path) -> None:
+def test_the_command_knows_this_deployment_only(hca: Hca) -> None:
     code = (
         "import json, os, sys, urllib.request\n"
         "names = {name: value for name, value in os.environ.items() if name.startswith('HCA_')}\n"
@@ -84,7 +84,7 @@ def test_a_command_that_can_not_be_run(hca: Hca, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_go_to_the_command(number: int, until: Until) -> None:
+def test_signals_go_to_the_command(number: int) -> None:
     code = WAITING.replace("sys.stdin.read()", "").replace(
         "print(",
         "import signal\n"
@@ -107,7 +107,7 @@ def test_signals_go_to_the_command(number: int, until: Until) -> None:
     assert not Path(told["data"]).exists()
 
 
-def test_a_command_that_a_signal_ends(until: Until) -> None:
+def test_a_command_that_a_signal_ends() -> None:
     command = [*RUN, sys.executable, "-c", WAITING]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True

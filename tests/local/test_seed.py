@@ -176,11 +176,12 @@ def test_a_socket_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             folders.files_of(folder)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
 def test_unreadable_files_are_told(folder: Path) -> None:
     (folder / "table.csv").chmod(0)
     (folder / "reads").chmod(0)
     try:
+        if os.access(folder / "table.csv", os.R_OK):
+            pytest.skip("this user may read everything")
         with pytest.raises(HCAError) as caught:
             folders.files_of(folder)
     finally:

@@ -246,9 +246,10 @@ def test_a_file_is_no_data_directory(tmp_path: Path, hca: Hca) -> None:
     assert "Traceback" not in below.stderr
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_that_can_not_be_written_to(directory: DataDirectory, hca: Hca) -> None:
     directory.root.chmod(0o500)
+    if os.access(directory.root, os.W_OK):
+        pytest.skip("this user may write everywhere")
     answer = hca("local", "up", "--data", directory.root)
     assert (answer.returncode, "can't be written to" in answer.stderr) == (1, True)
 

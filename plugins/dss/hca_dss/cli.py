@@ -104,7 +104,7 @@ def download(
     if no_data and data_filter is not None:
         raise click.UsageError("--data-filter and --no-data exclude each other.", click.get_current_context())
     settings |= {"metadata_filter": metadata_filter or ("*",), "data_filter": data_filter or ("*",)}
-    with _client(jobs, None, no_progress) as client:
+    with _client(jobs, None, no_progress) as client, _shown_if_failed(show):
         report = client.download(no_metadata=no_metadata, no_data=no_data, **settings)
     show(report.document())
 
@@ -131,7 +131,7 @@ def download_manifest(manifest: str, jobs: int | None, no_progress: bool, show: 
     \b
     hca dss download-manifest --replica aws --manifest files.tsv --layout bundle
     """
-    with _client(jobs, manifest, no_progress) as client:
+    with _client(jobs, manifest, no_progress) as client, _shown_if_failed(show):
         report = client.download_manifest(manifest, **settings)
     show(report.document())
 
@@ -143,7 +143,7 @@ def download_manifest(manifest: str, jobs: int | None, no_progress: bool, show: 
 @download_options
 def download_collection(jobs: int | None, no_progress: bool, show: Show, **settings: Any) -> None:
     """Download every bundle of a collection, and of the collections in it, each as a directory."""
-    with _client(jobs, None, no_progress) as client:
+    with _client(jobs, None, no_progress) as client, _shown_if_failed(show):
         report = client.download_collection(**settings)
     show(report.document())
 
@@ -181,6 +181,18 @@ def refresh_swagger() -> None:
     """Fetch the description of the service's API anew; new operations become verbs at once."""
     with _client(None, None, True) as client:
         client.refresh_swagger()
+
+
+@contextmanager
+def _shown_if_failed(show: Show) -> Iterator[None]:
+    """Write the report of a download that failed, in whole or in part, before its error is told."""
+    from hca_dss.download import DownloadError
+
+    try:
+        yield
+    except DownloadError as error:
+        show(error.report.document())
+        raise
 
 
 @contextmanager

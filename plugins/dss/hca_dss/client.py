@@ -69,7 +69,8 @@ class DSSClient(ServiceClient):
             num_retries: how many failures a file may have; good blocks make up for them.
             min_delay_seconds: shortest wait in seconds after a failure; it doubles with each one.
 
-        Raises PartialError if some files failed, other HCAErrors if all did, UsageError, OSError from the disk.
+        Raises DownloadError with the report if a file failed, UsageError, other HCAErrors if the bundle can't be had,
+        OSError from the disk.
         """
         keep = downloads.keeper(metadata_filter, data_filter, no_metadata, no_data)
         run = self._run(replica, download_dir, num_retries, min_delay_seconds)

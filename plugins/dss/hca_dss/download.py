@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-from collections import Counter
+from collections import Counter, deque
+from contextlib import closing
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -17,7 +17,7 @@ from hca_dss import filestore, manifest
 from hca_dss.files import IDENTIFIER, DSSFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from hca_dss.client import DSSClient
 
@@ -72,17 +72,25 @@ class Report:
         return {**told, "failed": [{"name": one.name, "error": str(one.error)} for one in self.failures]}
 
     def raise_if_failed(self) -> None:
-        """Raise PartialError if some files failed; if all did, for one kind of reason, an error of that kind."""
+        """Raise DownloadError if something failed; if all did, for one kind of reason, with its exit status."""
         if not self.failures:
             return
         done = self.fetched + self.present
         listed = [f"{one.name}: {one.error}" for one in self.failures]
         text = several(listed, f"{done} file{'s' if done != 1 else ''} done, {len(listed)} failed")
-        error = PartialError(text, hint="run the same command again: it fetches what is missing")
+        error = DownloadError(self, text, hint="run the same command again: it fetches what is missing")
         kinds = Counter(one.error.exit_status for one in self.failures)
         if not done and len(kinds) == 1:
             error.exit_status = next(iter(kinds))
         raise error
+
+
+class DownloadError(PartialError):
+    """Files could not be had; `report` tells which, and what was done."""
+
+    def __init__(self, report: Report, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.report = report
 
 
 class Download:
@@ -100,17 +108,16 @@ class Download:
 
     def run(self, wanted: Iterable[Wanted | Missing]) -> Report:
         """Fetch and link everything `wanted` and return the report. Raises OSError if the disk refuses."""
-        stopped = threading.Event()
         results = transfer.fetch(
             self._transfers(wanted),
             jobs=self.client.threads,
             retries=self._retries,
             min_delay=self._min_delay,
-            stopped=stopped,
             on_bytes=self.client.progress,
         )
-        for result in results:
-            self._finished(result)
+        with closing(results):  # so an error here, or Ctrl-C, stops the workers at once
+            for result in results:
+                self._finished(result)
         return self.report
 
     def _transfers(self, wanted: Iterable[Wanted | Missing]) -> Iterator[transfer.Transfer]:
@@ -186,7 +193,8 @@ def read_bundle(client: DSSClient, uuid: str, version: str, replica: str) -> Bun
     if not isinstance(bundle, dict):
         raise HCAError(f"the service's answer for bundle {uuid} has no 'bundle' in it")
     told = str(bundle.get("uuid")), str(bundle.get("version"))
-    if told[0].lower() != uuid.lower() or (version and told[1] != version) or not IDENTIFIER.fullmatch(told[1]):
+    wanted = (uuid.lower(), version or told[1])
+    if (told[0].lower(), told[1]) != wanted or not all(IDENTIFIER.fullmatch(part) for part in told):
         raise HCAError(
             f"asked for bundle {uuid} version {version or 'latest'}, but the service answered {'.'.join(told)}"
         )
@@ -196,15 +204,21 @@ def read_bundle(client: DSSClient, uuid: str, version: str, replica: str) -> Bun
             listed.append(DSSFile.from_dss_bundle_response(entry, replica))
         except (ValueError, AttributeError) as error:
             problems.append(str(error))
-    problems += [f"file name {name!r} is there twice, at least but for its case" for name in _clashes(listed)]
+    file_names = [file.name for file in listed]
+    problems += [
+        f"file name {name!r} is there twice, at least but for its case" for name in names.case_clashes(file_names)
+    ]
+    problems += [f"file name {name!r} is that of a directory, too" for name in _also_directories(file_names)]
     if problems:
         raise HCAError(several(problems, f"bundle {uuid} can't be laid out on disk, and nothing of it was written"))
     text = json.dumps(document, indent=4, sort_keys=True).encode()
     return Bundle(uuid.lower(), told[1], tuple(listed), text)
 
 
-def _clashes(listed: Sequence[DSSFile]) -> list[str]:
-    return names.case_clashes([file.name for file in listed])
+def _also_directories(file_names: Sequence[str]) -> list[str]:
+    """Return the names that another one has a file below, as `a` for `a/b`."""
+    directories = {name[:position].casefold() for name in file_names for position, one in enumerate(name) if one == "/"}
+    return sorted({name for name in file_names if name.casefold() in directories})
 
 
 def lay_out(bundle: Bundle, directory: str, keep: Callable[[DSSFile], bool], replica: str) -> Iterator[Wanted]:
@@ -259,8 +273,10 @@ def of_manifest(run: Download, path: str, layout: str, no_metadata: bool, no_dat
             "--no-metadata and --no-data need --layout bundle: the rows of a manifest do not tell metadata from data"
         )
     manifest.check(path)
-    wanted = _by_row(run, path) if layout == "none" else _by_bundle(run, path, no_metadata, no_data)
-    report = run.run(wanted)
+    if layout == "none":
+        report = run.run(_by_row(run, path))
+    else:
+        report = run.run(_by_bundle(run, manifest.by_bundle(path), no_metadata, no_data))
     if not report.failures:
         report.manifest = manifest.write_copy(path, report.directory)
     return report
@@ -286,10 +302,9 @@ def _by_row(run: Download, path: str) -> Iterator[Wanted | Missing]:
         yield Wanted(DSSFile(row.name, row.uuid, version, row.sha256, row.size, False, run.replica))
 
 
-def _by_bundle(run: Download, path: str, no_metadata: bool, no_data: bool) -> Iterator[Wanted | Missing]:
-    bundles: dict[tuple[str, str], dict[str, manifest.Row]] = {}
-    for row in manifest.rows(path):
-        bundles.setdefault((row.bundle_uuid, row.bundle_version), {})[row.name] = row
+def _by_bundle(
+    run: Download, bundles: dict[tuple[str, str], list[manifest.Row]], no_metadata: bool, no_data: bool
+) -> Iterator[Wanted | Missing]:
     for (uuid, version), rows in bundles.items():
         try:
             bundle = read_bundle(run.client, uuid, version, run.replica)
@@ -297,14 +312,15 @@ def _by_bundle(run: Download, path: str, no_metadata: bool, no_data: bool) -> It
             yield Missing(f"{uuid}.{version}", error)
             continue
         listed = {file.name: file for file in bundle.files}
-        for name, row in rows.items():
-            if name not in listed:
-                yield Missing(name, NotFoundError(f"bundle {bundle.fqid} has no file of that name"))
-            elif listed[name].sha256 != row.sha256:
-                yield Missing(name, NotFoundError(f"bundle {bundle.fqid} has it with another sha256 than the manifest"))
+        for row in rows:
+            if row.name not in listed:
+                yield Missing(row.name, NotFoundError(f"bundle {bundle.fqid} has no file of that name"))
+            elif listed[row.name].sha256 != row.sha256:
+                text = f"bundle {bundle.fqid} has it with another sha256 than the manifest"
+                yield Missing(row.name, NotFoundError(text))
 
-        def keep(file: DSSFile, rows: dict[str, manifest.Row] = rows) -> bool:
-            return not no_metadata if file.indexed else not no_data and file.name in rows
+        def keep(file: DSSFile, named: Container[str] = frozenset(row.name for row in rows)) -> bool:
+            return not no_metadata if file.indexed else not no_data and file.name in named
 
         run.report.bundles.append(bundle.fqid)
         yield from lay_out(bundle, run.report.directory, keep, run.replica)
@@ -316,28 +332,43 @@ def _fqid(row: manifest.Row) -> str:
 
 def of_collection(run: Download, uuid: str, version: str | None) -> Report:
     """Download every bundle of a collection and of the collections in it."""
-    return run.run(_by_collection(run, uuid, version, set()))
+    return run.run(_by_collection(run, _contents(run, uuid, version)))
 
 
-def _by_collection(
-    run: Download, uuid: str, version: str | None, seen: set[tuple[str, str]]
-) -> Iterator[Wanted | Missing]:
-    content = run.client.get_collection(uuid=uuid, version=version, replica=run.replica)
-    # The published description wraps the document; the service does not. Both are read.
-    document = content.get("collection", content) if isinstance(content, dict) else {}
-    for item in document.get("contents", []):
-        key = str(item.get("uuid")), str(item.get("version"))
+def _by_collection(run: Download, contents: list[Any]) -> Iterator[Wanted | Missing]:
+    waiting = deque(contents)
+    seen: set[tuple[str, str, str]] = set()
+    while waiting:
+        item = waiting.popleft()
+        kind, uuid, version = key = _item(item)
         if key in seen:
             continue
         seen.add(key)
         try:
-            if item.get("type") == "collection":
-                yield from _by_collection(run, *key, seen)
-            elif item.get("type") == "bundle":
-                bundle = read_bundle(run.client, *key, run.replica)
+            if kind == "collection":
+                waiting.extend(_contents(run, uuid, version))
+            elif kind == "bundle":
+                bundle = read_bundle(run.client, uuid, version, run.replica)
                 run.report.bundles.append(bundle.fqid)
                 yield from lay_out(bundle, run.report.directory, lambda file: True, run.replica)
             else:
-                yield Missing(".".join(key), HCAError(f"items of type {item.get('type')!r} are not downloaded"))
+                yield Missing(f"{uuid}.{version}", HCAError(f"items of type {kind!r} are not downloaded"))
         except HCAError as error:
-            yield Missing(".".join(key), error)
+            yield Missing(f"{uuid}.{version}", error)
+
+
+def _contents(run: Download, uuid: str, version: str | None) -> list[Any]:
+    """Return the items of a collection. Raises HCAError."""
+    content = run.client.get_collection(uuid=uuid, version=version, replica=run.replica)
+    # The published description wraps the document; the service does not. Both are read.
+    document = content.get("collection", content) if isinstance(content, dict) else None
+    contents = document.get("contents") if isinstance(document, dict) else None
+    if not isinstance(contents, list):
+        raise HCAError(f"the service's answer for collection {uuid} has no 'contents' in it")
+    return contents
+
+
+def _item(item: Any) -> tuple[str, str, str]:
+    """Return type, uuid and version of a collection's item, each empty where the item does not tell it."""
+    told = item if isinstance(item, dict) else {}
+    return str(told.get("type", "")), str(told.get("uuid", "")), str(told.get("version", ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 REQUIRED = ("bundle_uuid", "bundle_version", "file_name", "file_uuid", "file_sha256", "file_size")
 PATH_COLUMN = "file_path"
+SIZE = re.compile(r"[0-9]{1,18}")
 MOST_PROBLEMS = 1000
+_SURPLUS = "\0"  # where a row has more cells than columns, this column, which no header can have, tells so
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,24 @@ def check(path: str) -> Totals:
     count = size = 0
     problems: list[str] = []
     with _reader(path) as reader:
-        for line, cells in reader:
-            found = _problems(cells)
-            problems += [f"line {line}: {problem}" for problem in found]
-            if len(problems) >= MOST_PROBLEMS:
-                break
-            if not found:
-                count += 1
-                size += int(cells["file_size"])
+        try:
+            for line, cells in reader:
+                found = _problems(cells)
+                problems += [f"line {line}: {problem}" for problem in found]
+                if len(problems) >= MOST_PROBLEMS:
+                    break
+                if not found:
+                    count += 1
+                    size += int(cells["file_size"])
+        except UsageError as error:  # what comes behind this line can't be read
+            problems.append(error.message)
+    _raise_if(problems, path)
+    return Totals(count, size)
+
+
+def _raise_if(problems: list[str], path: str) -> None:
     if problems:
         raise UsageError(several(problems, f"{path} can't be used, and nothing was downloaded"))
-    return Totals(count, size)
 
 
 def rows(path: str) -> Iterator[Row]:
@@ -77,6 +87,22 @@ def rows(path: str) -> Iterator[Row]:
             )
 
 
+def by_bundle(path: str) -> dict[tuple[str, str], list[Row]]:
+    """Return the rows of a manifest that `check` has passed by uuid and version of their bundle, repeated ones once.
+
+    Raises UsageError if two files of a bundle would have one place on disk.
+    """
+    bundles: dict[tuple[str, str], dict[str, Row]] = {}
+    problems = []
+    for row in rows(path):
+        other = bundles.setdefault((row.bundle_uuid, row.bundle_version), {}).setdefault(row.name.casefold(), row)
+        if (other.name, other.sha256) != (row.name, row.sha256):
+            same = f"the bundle's file {other.name!r} of line {other.line}, another one"
+            problems.append(f"line {row.line}: file_name {row.name!r} is, at least but for its case, that of {same}")
+    _raise_if(problems, path)
+    return {bundle: list(found.values()) for bundle, found in bundles.items()}
+
+
 def write_copy(path: str, download_dir: str) -> str:
     """Write the manifest to the current directory with the column `file_path` filled, and return where.
 
@@ -89,8 +115,8 @@ def write_copy(path: str, download_dir: str) -> str:
             columns = list(dict.fromkeys([*reader.columns, PATH_COLUMN]))
             yield _line(columns, dict(zip(columns, columns, strict=True)))
             for _, cells in reader:
-                stored = filestore.path(download_dir, cells["file_sha256"].lower())
-                yield _line(columns, {**cells, PATH_COLUMN: stored})
+                cells[PATH_COLUMN] = filestore.path(download_dir, cells["file_sha256"].lower())
+                yield _line(columns, cells)
 
     files.write_atomic(target, lines(), mode=0o666)
     return target
@@ -155,14 +181,14 @@ class _reader:  # noqa: N801 - used like a function
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
         while (cells := self._next()) is not None:
-            line = self._rows.line_num
+            named = dict(zip(self.columns, cells + [""] * (len(self.columns) - len(cells)), strict=False))
             if len(cells) > len(self.columns):
-                raise UsageError(f"{self.path}, line {line}: {len(cells)} cells, but {len(self.columns)} columns")
-            yield line, dict(zip(self.columns, cells + [""] * (len(self.columns) - len(cells)), strict=True))
+                named[_SURPLUS] = f"{len(cells)} cells, but {len(self.columns)} columns"
+            yield self._rows.line_num, named
 
 
 def _problems(cells: dict[str, str]) -> list[str]:
-    found = []
+    found = [cells[_SURPLUS]] if _SURPLUS in cells else []
     for column in ("bundle_uuid", "bundle_version", "file_uuid"):
         if not IDENTIFIER.fullmatch(cells[column]):
             found.append(f"{column} {cells[column]!r} is not an identifier")
@@ -172,6 +198,6 @@ def _problems(cells: dict[str, str]) -> list[str]:
         found.append(f"file_name {cells['file_name']!r} {problem}")
     if not SHA256.fullmatch(cells["file_sha256"]):
         found.append(f"file_sha256 {cells['file_sha256']!r} is not 64 hexadecimal digits")
-    if not (cells["file_size"].isascii() and cells["file_size"].isdigit()):
+    if not SIZE.fullmatch(cells["file_size"]):
         found.append(f"file_size {cells['file_size']!r} is not a number of bytes")
     return found

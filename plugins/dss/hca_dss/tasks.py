@@ -33,7 +33,14 @@ class TaskRunner:
         """Run `task` with the arguments given; `info` names it when it fails. A task may submit others."""
         with self._changed:
             self._open += 1
-        self._executor.submit(task, *args, **kwargs).add_done_callback(lambda future: self._finished(info, future))
+        try:
+            future = self._executor.submit(task, *args, **kwargs)
+        except RuntimeError:  # shut down
+            with self._changed:
+                self._open -= 1
+                self._changed.notify_all()
+            raise
+        future.add_done_callback(lambda future: self._finished(info, future))
 
     def wait_for_futures(self) -> None:
         """Wait until no task is left, those that tasks submitted included."""
@@ -46,7 +53,7 @@ class TaskRunner:
             raise RuntimeError(f"{self._failed} task(s) failed.")
 
     def _finished(self, info: str, future: Future[Any]) -> None:
-        error = future.exception()
+        error = None if future.cancelled() else future.exception()
         if error is not None:
             log.logger().warning("task failed: %s: %s", info, error)
         with self._changed:
@@ -60,4 +67,6 @@ class TaskRunner:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self.wait_for_futures()  # the executor itself would refuse tasks of tasks by then
         self._executor.shutdown(wait=kind is None, cancel_futures=kind is not None)

@@ -19,7 +19,7 @@ def main() -> int:
     """Serve by the order in the first argument and return the exit status."""
     order = Order(**json.loads(sys.argv[1]))
     try:
-        serve(order, _announce)
+        serve(order, lambda url: _announce(url, order.data))
     except HCAError as error:
         _tell({"error": error.message, "hint": error.hint})
         return 1
@@ -30,7 +30,8 @@ def main() -> int:
     return 0
 
 
-def _announce(url: str) -> None:
+def _announce(url: str, data: str) -> None:
+    os.chdir(data)  # not to keep busy whatever directory it was started in
     _tell({"url": url, "pid": os.getpid()})
     # The reader closes its end after this line; from here on output goes where errors go.
     os.dup2(2, 1)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hca_core.commands import Verb, output_options
-from hca_core.errors import HCAError, UsageError
+from hca_core.errors import HCAError
 from hca_core.lazy import PluginGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from hca_core.output import Show
     from hca_local.data_directory import DataDirectory
@@ -185,10 +185,16 @@ def seed(show: Show, folders: tuple[str, ...], data: str | None, replica: str, *
     hca local seed my-sample
     hca local seed sample-1 sample-2 --replica aws --output json
     """
+    from hca_core import names
     from hca_local import seeding
     from hca_local.store.records import REPLICAS
 
-    bundles = _wanted(folders, **identity)
+    bundles = seeding.wanted(folders, **identity)
+    for bundle in bundles:
+        clashes = names.case_clashes([file.name for file in bundle.files])
+        if clashes:
+            told = ", ".join(clashes)
+            click.echo(f"Warning: in {bundle.folder} these names differ in case only: {told}", err=True)
     directory = _directory(data)
     seeding.prepare(directory)
     replicas = REPLICAS if replica == "both" else (replica,)
@@ -281,29 +287,6 @@ def _order(data: str, options: dict[str, Any]) -> Order:
 
     changes = {name: options[name] for name in _BEHAVIOURS}
     return Order(data, port=options.get("port"), empty=options["empty"], changes=changes)
-
-
-def _wanted(folders: Sequence[str], uuid: str | None, version: str | None) -> list[Any]:
-    """Return the bundles to be made, and warn of names that some systems can't tell apart. Raises HCAError."""
-    import re
-    from pathlib import Path
-
-    from hca_core import names, versions
-    from hca_local import seeding
-
-    if uuid is not None and len(folders) > 1:
-        raise UsageError("--uuid is for a single folder: each bundle has its own.")
-    if uuid is not None and not re.fullmatch(r"[a-z0-9]{8}(-[a-z0-9]{4}){3}-[a-z0-9]{12}", uuid.lower()):
-        raise UsageError(f"{uuid!r} is not a uuid.")
-    if version is not None and not versions.is_valid(version):
-        raise UsageError(f"{version!r} is not a version.", hint="hca dss create-version prints one")
-    moment = version or versions.now()
-    bundles = [seeding.wanted(Path(folder), moment, uuid and uuid.lower()) for folder in folders]
-    for bundle in bundles:
-        clashes = names.case_clashes([file.name for file in bundle.files])
-        if clashes:
-            click.echo(f"Warning: in {bundle.folder} these names differ in case only: {', '.join(clashes)}", err=True)
-    return bundles
 
 
 def _quoted(word: str) -> str:

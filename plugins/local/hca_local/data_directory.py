@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from hca_core.errors import HCAError
+from hca_core.errors import HCAError, UsageError
 from hca_core.files import write_atomic
 from hca_local.store import blobs, database
 
@@ -70,12 +70,18 @@ class DataDirectory:
 
 
 def at(path: str | None) -> DataDirectory:
-    """Return the data directory `path`, by default the one below the user's data directory."""
+    """Return the data directory `path`, by default the one below the user's data directory. Raises UsageError."""
     if path is None:
         import platformdirs
 
         path = os.path.join(platformdirs.user_data_dir("hca"), "local")
-    return DataDirectory(Path(os.path.abspath(path)))
+    path = os.path.abspath(path)
+    if os.pathsep in path:
+        raise UsageError(
+            f"The data directory {path} has {os.pathsep!r} in its name, which separates the files of HCA_CONFIG_FILE.",
+            hint="give another one with --data",
+        )
+    return DataDirectory(Path(path))
 
 
 def is_store(directory: DataDirectory) -> bool:

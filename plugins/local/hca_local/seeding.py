@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from hca_core.errors import HCAError
-from hca_local import data_directory, folders, locking
+from hca_core import versions
+from hca_core.errors import HCAError, UsageError
+from hca_local import data_directory, locking
+from hca_local.folders import files_of
 from hca_local.store import blobs, database, writing
-from hca_local.store.records import BundleFile, FileRecord, manifest_entry
+from hca_local.store.records import BundleFile, FileRecord, blob_key, manifest_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from hca_local.data_directory import DataDirectory
     from hca_local.folders import FolderFile
 
 CREATOR = 0
+_UUID = re.compile(r"[a-z0-9]{8}(-[a-z0-9]{4}){3}-[a-z0-9]{12}", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,20 @@ class Seeded:
     bytes: int
 
 
-def wanted(folder: Path, version: str, uuid: str | None = None) -> Wanted:
-    """Return the bundle to make out of `folder`, with a new uuid unless one is given. Raises HCAError."""
-    return Wanted(uuid or str(uuid4()), version, folder, folders.files_of(folder))
+def wanted(folders: Sequence[str | Path], uuid: str | None = None, version: str | None = None) -> list[Wanted]:
+    """Return the bundles to make out of `folders`: all folders are looked through before anything is written.
+
+    Parameters: `uuid` is for a single folder, each gets a new one otherwise; `version` is now unless given.
+    Raises UsageError for identities that can't be, HCAError for folders that can't be bundles.
+    """
+    if uuid is not None and len(folders) > 1:
+        raise UsageError("--uuid is for a single folder: each bundle has its own.")
+    if uuid is not None and not _UUID.fullmatch(uuid):
+        raise UsageError(f"{uuid!r} is not a uuid.")
+    if version is not None and not versions.is_valid(version):
+        raise UsageError(f"{version!r} is not a version.", hint="hca dss create-version prints one")
+    moment = version or versions.now()
+    return [Wanted((uuid or str(uuid4())).lower(), moment, Path(one), files_of(Path(one))) for one in folders]
 
 
 def prepare(directory: DataDirectory) -> None:
@@ -67,6 +82,7 @@ def seed(directory: DataDirectory, bundles: Sequence[Wanted], replicas: Sequence
             for bundle in bundles:
                 _check_free(connection, bundle, replicas)
                 entries = [_stored(directory, bundle, file) for file in bundle.files]
+                blobs.sync(directory.blobs, (blob_key(record) for _, record in entries))
                 _record(connection, bundle, entries, replicas)
                 yield Seeded(bundle.uuid, bundle.version, len(entries), sum(record.size for _, record in entries))
     except (OSError, sqlite3.Error) as error:

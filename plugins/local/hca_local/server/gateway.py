@@ -6,23 +6,31 @@ import random
 import time
 import traceback
 import uuid
+from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from hca_local.server import problems
+from hca_local.server import problems, requests
 from hca_local.server.log import ServiceLog, target
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _COMMON_HEADERS = [
     (b"strict-transport-security", b"max-age=31536000; includeSubDomains; preload"),
-    (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-headers", b"Authorization,Content-Type,X-Amz-Date,X-Amz-Security-Token,X-Api-Key"),
 ]
+# The service lets pages of every web site read its answers. It holds public data; this one may hold a lab's own, and
+# the browser that asks is on the same machine. So pages from elsewhere are not let in, nor are names that a foreign
+# DNS server makes point to this machine.
+_OPEN_TO_PAGES = (b"access-control-allow-origin", b"*")
+_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 _RETRIED_STATUSES = frozenset({500, 502, 503, 504})
 _RETRIED_METHODS = frozenset({"HEAD", "GET", "PUT", "DELETE", "OPTIONS", "TRACE"})
 _RETRY_AFTER = (b"retry-after", b"10")
-_FAULT_HEADER = b"dss_fake_504_probability"
+_FAULT_HEADER = "dss_fake_504_probability"
 
 
 class Gateway:
@@ -40,12 +48,19 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         is_object = scope["path"].startswith(("/s3/", "/gs/"))
+        headers = requests.headers(scope)
         extra = [] if is_object else [*_COMMON_HEADERS, (b"x-aws-request-id", str(uuid.uuid4()).encode())]
+        if not is_object and _is_ours(headers.get("origin", "")):
+            extra.append(_OPEN_TO_PAGES)
         exchange = _Exchange(scope, send, extra, self.log)
         try:
+            if not _is_ours("//" + headers.get("host", "")):
+                raise problems.ProblemError(
+                    403, "Forbidden", "This deployment answers to 127.0.0.1 and localhost only."
+                )
             if is_object:
                 await self.objects(scope, receive, exchange.send)
-            elif _fault_wanted(scope):
+            elif _fault_wanted(headers):
                 await problems.timed_out()(scope, receive, exchange.send)
             else:
                 await self.api(scope, receive, exchange.send)
@@ -58,6 +73,8 @@ class Gateway:
                 raise  # the answer has begun: all that is left is to cut the connection
             unhandled = problems.ProblemError(500, "unhandled_exception", str(error))
             await problems.response(unhandled, trace)(scope, receive, exchange.send)
+        finally:
+            exchange.end()
 
 
 class _Exchange:
@@ -70,6 +87,7 @@ class _Exchange:
         self._extra = extra
         self._log = log
         self._started = time.perf_counter()
+        self._logged = False
 
     async def send(self, message: Message) -> None:
         """Send one message of the answer, with the additions of the gateway."""
@@ -83,22 +101,38 @@ class _Exchange:
             self._write_line()
         await self._send(message)
 
+    def end(self) -> None:
+        """Note the end of an answer that did not come to its end: the client left, or it had to be cut."""
+        if not self._logged:
+            self._write_line(" unfinished")
+
     def _is_retried(self) -> bool:
         method = self._scope["method"]
         return method in _RETRIED_METHODS or (method == "POST" and "search" in self._scope["path"])
 
-    def _write_line(self) -> None:
+    def _write_line(self, remark: str = "") -> None:
+        self._logged = True
         scope = self._scope
         raw_path = scope.get("raw_path") or scope["path"].encode()
         took = (time.perf_counter() - self._started) * 1000
-        self._log.line(f"{scope['method']} {target(raw_path, scope['query_string'])} {self.status} {took:.1f}ms")
+        self._log.line(
+            f"{scope['method']} {target(raw_path, scope['query_string'])} {self.status} {took:.1f}ms{remark}"
+        )
 
 
-def _fault_wanted(scope: Scope) -> bool:
-    for name, value in scope["headers"]:
-        if name == _FAULT_HEADER:
-            try:
-                return random.random() < float(value)  # noqa: S311 - chance, not secrecy
-            except ValueError:
-                return False
-    return False
+@lru_cache(maxsize=256)
+def _is_ours(url: str) -> bool:
+    """Tell whether the host of `url`, an origin or a Host header after `//`, is this machine; nobody's is none."""
+    if url in ("", "//"):
+        return True
+    try:
+        return urlsplit(url).hostname in _THIS_MACHINE
+    except ValueError:
+        return False
+
+
+def _fault_wanted(headers: Mapping[str, str]) -> bool:
+    try:
+        return random.random() < float(headers.get(_FAULT_HEADER, 0))  # noqa: S311 - chance, not secrecy
+    except ValueError:
+        return False

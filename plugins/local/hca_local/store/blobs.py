@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hca_core.checksums import BLOCK, Checksums, Summer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import BinaryIO
 
 INCOMING = "incoming"
@@ -31,7 +32,8 @@ def key_of(sums: Checksums) -> str:
 def add_stream(root: Path, stream: BinaryIO) -> Checksums:
     """Copy `stream` into the store below `root`, hashing on the way, and return its checksums.
 
-    The bytes are on disk when it returns. Raises OSError; also when the source changes its size meanwhile.
+    The bytes are on disk when it returns, their name is after `sync`. Raises OSError; also when the source changes
+    its size meanwhile.
     """
     incoming = root / INCOMING
     incoming.mkdir(parents=True, exist_ok=True)
@@ -60,19 +62,18 @@ def _keep(temporary: Path, final: Path, size: int) -> None:
         return
     final.parent.mkdir(exist_ok=True)
     temporary.replace(final)
-    _sync_directory(final.parent)
-    _sync_directory(final.parent.parent)
 
 
-def _sync_directory(path: Path) -> None:
-    """Make a rename in the directory `path` last; Windows has no such call and needs none."""
+def sync(root: Path, keys: Iterable[str]) -> None:
+    """Make the names of the objects `keys` last below `root`; their bytes already do. Raises OSError."""
     if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return  # there a directory can't be synced, and need not be
+    for directory in {root, *(path_of(root, key).parent for key in keys)}:
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def remove_stale(root: Path) -> None:

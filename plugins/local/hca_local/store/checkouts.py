@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from hca_local.store import database, reading, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from sqlite3 import Connection
 
 Mark = tuple[int, bool]
 
@@ -25,7 +25,7 @@ class Checkouts:
     before an object is ready.
     """
 
-    def __init__(self, store: Path, records: Connection, redirects: int) -> None:
+    def __init__(self, store: Path, records: sqlite3.Connection, redirects: int) -> None:
         self.redirects = redirects
         self._store = store
         self._records = records
@@ -52,7 +52,10 @@ class Checkouts:
         try:
             while self._unwritten:
                 batch = dict(self._unwritten)
-                await asyncio.to_thread(_write_marks, self._store, batch)
+                try:
+                    await asyncio.to_thread(_write_marks, self._store, batch)
+                except sqlite3.Error:
+                    return  # a full disk, say: they still count, and the next mark tries again
                 for place, mark in batch.items():
                     if self._unwritten.get(place) == mark:
                         del self._unwritten[place]

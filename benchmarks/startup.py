@@ -1,0 +1,87 @@
+"""How long `hca` takes to start, against what importing its libraries takes anyway.
+
+    python benchmarks/startup.py [--rounds 15] [--json]
+
+The service that `hca dss get-bundle` asks runs in this process and answers at once, with a bundle of one file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from common import BIN, ROOT, Case, arguments, clean_environment, compile_sources, measure, rows, show
+
+BUNDLE = {"bundle": {"uuid": "u", "version": "v", "files": [{"name": "f"}]}}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers every request with the description of the API or with the bundle."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Answer."""
+        document = self.server.description if self.path.endswith("swagger.json") else BUNDLE  # type: ignore[attr-defined]
+        body = json.dumps(document).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-OpenAPI-Paginated-Content-Key", "bundle.files")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def service() -> Iterator[str]:
+    """Run the service and give its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    description = json.loads((ROOT / "plugins" / "dss" / "hca_dss" / "api.json").read_text())
+    host = f"127.0.0.1:{server.server_port}"
+    server.description = {**description, "host": host, "schemes": ["http"]}  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://{host}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def cases() -> list[Case]:
+    """Return our commands with their goals, then the peers."""
+    hca = str(BIN / "hca")
+    click = "python -c 'import click'"
+    requests = "python -c 'import requests'"
+    get_bundle = [hca, "dss", "get-bundle", "--uuid", "u", "--replica", "aws"]
+    return [
+        Case("hca --help", [hca, "--help"], click, 1.3, "dss"),
+        Case("hca --version", [hca, "--version"], click, 1.0, "hca "),
+        Case("hca dss --help", [hca, "dss", "--help"], click, 1.5, "get-bundle"),
+        Case("hca dss get-bundle", get_bundle, requests, 1.3, '"uuid": "u"'),
+        Case(click, [sys.executable, "-c", "import click"]),
+        Case(requests, [sys.executable, "-c", "import requests"]),
+        Case("python -c pass", [sys.executable, "-c", "pass"]),
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    settings = arguments(__doc__, rounds=15)
+    compile_sources()
+    with service() as url, clean_environment(HCA_DSS_URL=url) as environment:
+        taken = measure(cases(), max(settings.rounds, 2), environment)
+    show(rows(cases(), taken), as_json=settings.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Shell completion: the scripts that `hca completion` prints, and what they are answered."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+BIN = os.path.dirname(sys.executable)
+
+
+@pytest.fixture(autouse=True)
+def installed_command(monkeypatch):
+    """The scripts call `hca` by name."""
+    monkeypatch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
+
+
+def complete(*words, shell="bash", **env):
+    """Ask as the script of `shell` does what may stand at the last of `words`; return the answers."""
+    asked = {
+        "bash": {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)},
+        "zsh": {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)},
+        "fish": {"COMP_WORDS": " ".join(words), "COMP_CWORD": words[-1]},
+    }[shell]
+    settings = {**os.environ, "_HCA_COMPLETE": f"{shell}_complete", **asked, **env}
+    done = subprocess.run(["hca"], env=settings, capture_output=True, text=True)
+    assert done.stderr == ""
+    return list(filter(None, done.stdout.splitlines()))
+
+
+def words_of(answers):
+    return [answer.partition(",")[2] for answer in answers]
+
+
+def test_the_first_word():
+    names = words_of(complete("hca", ""))
+    assert {"clear-hca-cache", "completion", "config", "dss", "help", "plugins"} <= set(names)
+    assert words_of(complete("hca", "d")) == ["dss"]
+    assert words_of(complete("hca", "c")) == ["clear-hca-cache", "completion", "config"]
+    assert complete("hca", "zzz") == []
+
+
+def test_options_of_the_root():
+    assert set(words_of(complete("hca", "--"))) == {"--version", "--log-level", "--debug", "--help"}
+    assert words_of(complete("hca", "--log-level", "")) == ["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"]
+
+
+def test_below_a_plugins_group():
+    names = words_of(complete("hca", "dss", "get-"))
+    assert {"get-bundle", "get-bundles-all", "get-file"} <= set(names)
+    assert all(name.startswith("get-") for name in names)
+    assert words_of(complete("hca", "dss", "create-")) == ["create-version"]
+    assert words_of(complete("hca", "--log-level", "INFO", "dss", "create-")) == ["create-version"]
+
+
+def test_options_and_choices_of_generated_and_written_verbs():
+    assert {"--uuid", "--replica", "--version", "--no-paginate"} <= set(
+        words_of(complete("hca", "dss", "get-bundle", "--"))
+    )
+    assert words_of(complete("hca", "dss", "get-bundle", "--replica", "")) == ["aws", "gcp"]
+    assert words_of(complete("hca", "dss", "download", "--replica", "g")) == ["gcp"]
+    assert words_of(complete("hca", "dss", "get-bundle", "--output", "js")) == ["json", "jsonl"]
+    assert words_of(complete("hca", "config", "")) == ["get", "list", "path", "set", "unset"]
+    assert words_of(complete("hca", "completion", "")) == ["bash", "zsh", "fish"]
+
+
+def test_a_third_partys_commands(plugin, monkeypatch):
+    source = """
+import click
+from hca_core import hookimpl
+
+@hookimpl
+def hca_commands():
+    return {"weather": __name__ + ":weather"}
+
+weather = click.Group("weather", commands={"today": click.Command("today")})
+"""
+    folder = plugin("weather", source)
+    assert words_of(complete("hca", "w", PYTHONPATH=str(folder))) == ["weather"]
+    assert words_of(complete("hca", "weather", "t", PYTHONPATH=str(folder))) == ["today"]
+
+
+@pytest.mark.parametrize("source", ["raise RuntimeError('storm')", "raise SystemExit(3)", ""])
+def test_a_broken_plugin_is_silent_while_a_line_is_typed(source, plugin):
+    folder = plugin("weather", source)
+    assert words_of(complete("hca", "w", PYTHONPATH=str(folder))) == ["weather"]
+    assert complete("hca", "weather", "", PYTHONPATH=str(folder)) == []
+
+
+def test_a_broken_configuration_is_silent_too(isolated_home):
+    (isolated_home / ".config" / "hca").mkdir(parents=True)
+    (isolated_home / ".config" / "hca" / "config.json").write_text("{")
+    (isolated_home / ".cache" / "hca" / "api").mkdir(parents=True)
+    assert words_of(complete("hca", "dss", "create-")) == ["create-version"]
+
+
+def test_other_shells_get_the_helps_too():
+    zsh = complete("hca", "ds", shell="zsh")
+    assert zsh == ["plain", "dss", "Find and download data of the Data Storage System."]
+    fish = complete("hca", "ds", shell="fish")
+    assert "dss" in "".join(fish)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_scripts_are_printed_and_name_the_protocol(shell, hca):
+    outcome = hca("completion", shell)
+    assert (outcome.exit_status, outcome.stderr) == (0, "")
+    assert f"_HCA_COMPLETE={shell}_complete" in outcome.stdout
+    assert "%(" not in outcome.stdout
+    if shutil.which(shell):
+        checked = subprocess.run([shell, "-n"], input=outcome.stdout, capture_output=True, text=True)
+        assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_another_shell_is_refused(hca):
+    outcome = hca("completion", "tcsh")
+    assert outcome.exit_status == 2
+    assert "'bash', 'zsh', 'fish'" in outcome.stderr
+
+
+def _bash_version():
+    bash = shutil.which("bash")
+    told = subprocess.run([bash, "-c", "echo $BASH_VERSION"], capture_output=True, text=True).stdout if bash else "0.0"
+    return tuple(map(int, re.match(r"(\d+)\.(\d+)", told).groups()))
+
+
+@pytest.mark.skipif(_bash_version() < (4, 4), reason="click's script needs bash 4.4")
+def test_a_real_bash_completes():
+    script = """
+source <(hca completion bash)
+complete -p hca
+ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _hca_completion hca; echo "${COMPREPLY[*]}"; }
+ask hca d
+ask hca dss get-bundles
+ask hca dss get-bundle --replica ''
+"""
+    done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True)
+    assert done.stderr == ""
+    registered, *answers = done.stdout.splitlines()
+    assert "-F _hca_completion hca" in registered
+    assert answers == ["dss", "get-bundles-all get-bundles-checkout", "aws gcp"]

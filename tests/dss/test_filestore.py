@@ -1,0 +1,132 @@
+"""The filestore and the links from it: hard links where they are possible, copies elsewhere, nobody's file lost."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from hca_core.errors import HCAError
+from hca_dss import filestore
+from hca_dss.files import DSSFile
+
+DATA = b"content\n"
+SHA = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    path = tmp_path / "stored"
+    path.write_bytes(DATA)
+    return path
+
+
+@pytest.fixture
+def other_disk(tmp_path):
+    """A directory on another file system than that of `tmp_path`."""
+    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip("there is no second file system")
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_the_path_is_that_of_the_published_example():
+    sha256 = "b43cebcca9cd5213699acce7356d226de07edef5c5604510a697159af1a12149"
+    assert filestore.path("", sha256) == f".hca/v2/files_2_4/b4/3ceb/{sha256}"
+    assert filestore.path("a/b", sha256) == f"a/b/.hca/v2/files_2_4/b4/3ceb/{sha256}"
+
+
+def test_a_link_is_the_same_file(source, tmp_path):
+    target = tmp_path / "a" / "b" / "name"
+    assert filestore.link(str(source), str(target), SHA) is False
+    assert target.samefile(source)
+    assert filestore.link(str(source), str(target), SHA) is False  # again: as it is
+
+
+def test_an_equal_file_is_left_as_it_is(source, tmp_path):
+    target = tmp_path / "name"
+    target.write_bytes(DATA)
+    inode = target.stat().st_ino
+    assert filestore.link(str(source), str(target), SHA) is False
+    assert target.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "symlink"])
+def test_something_else_is_never_overwritten(source, tmp_path, kind):
+    target = tmp_path / "name"
+    if kind == "file":
+        target.write_bytes(b"somebody's work")
+    elif kind == "directory":
+        target.mkdir()
+    else:
+        target.symlink_to("elsewhere")
+    with pytest.raises(HCAError, match="move it away"):
+        filestore.link(str(source), str(target), SHA)
+    if kind == "file":
+        assert target.read_bytes() == b"somebody's work"
+    assert target.is_dir() == (kind == "directory")
+    assert target.is_symlink() == (kind == "symlink")
+
+
+def test_where_no_link_is_possible_a_copy_is_made(source, other_disk):
+    target = other_disk / "a" / "name"
+    assert filestore.link(str(source), str(target), SHA) is True
+    assert target.read_bytes() == DATA
+    assert os.listdir(target.parent) == ["name"]
+    inode = target.stat().st_ino
+    assert filestore.link(str(source), str(target), SHA) is False
+    assert target.stat().st_ino == inode
+    target.write_bytes(b"somebody's work")
+    with pytest.raises(HCAError):
+        filestore.link(str(source), str(target), SHA)
+
+
+def test_a_download_says_how_many_copies_it_made(shelf, hca, other_disk, tree):
+    """A filestore that is a symbolic link to another disk, as people make it where the first is small."""
+    os.symlink(other_disk, ".hca")
+    bundle = shelf.bundle(shelf.file("a", b"a"), shelf.file("b", b"b"))
+    outcome = hca("dss", "download", "--replica", "aws", "--bundle-uuid", bundle.uuid)
+    assert outcome.exit_status == 0
+    assert (outcome.json()["copies"], outcome.json()["links"]) == (2, 0)
+    assert {name: data for name, data in tree(bundle.fqid).items() if name != "bundle.json"} == {"a": b"a", "b": b"b"}
+
+
+ENTRY = {"name": "a/b.txt", "uuid": "u-1", "version": "v.1", "sha256": SHA.upper(), "size": 8, "indexed": True}
+
+
+def test_a_file_is_a_tuple_with_the_published_fields():
+    file = DSSFile.from_dss_bundle_response(ENTRY, "aws")
+    assert file == ("a/b.txt", "u-1", "v.1", SHA, 8, True, "aws")
+    assert DSSFile._fields == ("name", "uuid", "version", "sha256", "size", "indexed", "replica")
+    assert (file.index("aws"), file.count(8)) == (6, 1)
+
+
+def test_a_bundles_manifest_is_kept_like_a_file():
+    assert DSSFile.for_bundle_manifest(DATA, "u", "v", "gcp") == ("bundle.json", "u", "v", SHA, 8, False, "gcp")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": None},
+        {"name": "../x"},
+        {"name": ""},
+        {"uuid": "../x"},
+        {"uuid": None},
+        {"version": ""},
+        {"sha256": "abc"},
+        {"sha256": 1},
+        {"size": -1},
+        {"size": "8"},
+        {"size": True},
+    ],
+    ids=str,
+)
+def test_what_a_service_says_of_a_file_is_checked(wrong):
+    with pytest.raises(ValueError, match=r"file (name|'a/b.txt' has the)"):
+        DSSFile.from_dss_bundle_response(ENTRY | wrong, "aws")
