@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import sys
@@ -15,7 +14,7 @@ from urllib.parse import quote
 
 from hca_core import credentials, descriptions, http, log, openapi, paging, plugins
 from hca_core.config import HCAConfig, get_config
-from hca_core.errors import ConfigError, UsageError
+from hca_core.errors import ConfigError, LoginError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -77,8 +76,8 @@ class BoundOperation:
                 raise TypeError(f"{self.__name__}() got two values for {name!r}")
             if name in names:
                 bound[name] = value
-            elif near := difflib.get_close_matches(name, names, n=1, cutoff=0.7):
-                raise TypeError(f"{self.__name__}() has no argument {name!r}; did you mean {near[0]!r}?")
+            elif near := _nearest(name, names):
+                raise TypeError(f"{self.__name__}() has no argument {name!r}; did you mean {near!r}?")
             else:
                 # Published examples pass parameters that the route does not have.
                 log.logger().debug("%s() has no argument %r; it is ignored", self.__name__, name)
@@ -206,7 +205,7 @@ class ServiceClient(metaclass=_ServiceType):
     ) -> Response:
         """Send one operation with `arguments` by keyword and return the answer. Raises HCAError."""
         if operation.secured:
-            credentials.token(self.swagger_url, self.service)  # told before any request is made
+            self._check_login()
         by_location: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}}
         for parameter in operation.parameters:
             value = arguments.get(parameter.keyword)
@@ -222,6 +221,15 @@ class ServiceClient(metaclass=_ServiceType):
             stream=stream,
             tries=tries,
         )
+
+    def _check_login(self) -> None:
+        """Raise LoginError before any request is made, if there is no token or it would have to go to another host."""
+        credentials.token(self.swagger_url, self.service)
+        if http.origin(self.api.base_url) != http.origin(self.swagger_url):
+            raise LoginError(
+                f"the description at {self.swagger_url} sends calls to {self.api.base_url}; the token stays here",
+                hint="configure the description that the service itself serves",
+            )
 
     def url(self, operation: Operation, values: Mapping[str, Any]) -> str:
         """Return the URL of an operation; every part of its path is encoded, so none can lead elsewhere."""
@@ -335,6 +343,12 @@ def docstring(operation: Operation) -> str:
         choices = f" One of {', '.join(one.choices)}." if one.choices else ""
         lines.append(f"    {one.keyword} ({one.kind}{needed}): {one.description}{choices}")
     return "\n".join(lines).strip()
+
+
+def _nearest(name: str, names: list[str]) -> str | None:
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.7)), None)
 
 
 def _bind(operation: Operation, client: Callable[[], ServiceClient]) -> BoundOperation:

@@ -245,7 +245,9 @@ def _fetch_to_target(
 def _commit(transfer: Transfer, part: str) -> None:
     """Rename a part that was checked to its target, and drop all others."""
     try:
-        os.replace(part, transfer.target)
+        # Another process may have been faster. Its file is kept: links to it may exist already.
+        if not (os.path.exists(transfer.target) and is_complete(transfer)):
+            os.replace(part, transfer.target)
     except FileNotFoundError:
         # Another process finished the same file first and tidied up; what it left was checked as ours was.
         if not is_complete(transfer):

@@ -471,8 +471,9 @@ def test_a_description_cannot_send_a_token_elsewhere(dss, other, dss_description
     lying = {**dss_description, "host": other.url.partition("//")[2], "schemes": ["http"]}
     dss.on("GET", "/lying.json").reply(json=lying)
     other.on("GET", "/v1/collections").reply(json={"collections": []})
-    DSSClient(swagger_url=dss.url + "/lying.json").get_collections()
-    assert asked(other)[0].headers["Authorization"] is None
+    with pytest.raises(LoginError, match="the token stays here"):
+        DSSClient(swagger_url=dss.url + "/lying.json").get_collections()
+    assert asked(other) == []
 
 
 def jwt(**claims):

@@ -465,6 +465,21 @@ def test_two_processes_in_one_directory_do_not_harm_each_other(service, tmp_path
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == wanted
 
 
+def test_a_file_that_another_process_finished_meanwhile_is_kept(service, remote):
+    wanted = remote()
+    inode = 0
+
+    def finished_elsewhere(request):
+        nonlocal inode
+        Path(wanted.target).write_bytes(DATA)
+        inode = os.stat(wanted.target).st_ino
+        return reply(body=DATA)
+
+    service.on("GET", "/file").reply(finished_elsewhere)
+    fetch_whole(wanted)
+    assert os.stat(wanted.target).st_ino == inode
+
+
 def stalled(data: bytes, sent: int) -> Reply:
     """Return an answer that promises `data`, sends so many bytes of it, and then nothing, with the connection open."""
     return reply(body=data[:sent], headers={"Content-Length": str(len(data))})
