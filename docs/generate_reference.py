@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import tempfile
@@ -34,9 +35,11 @@ def main() -> int:
     if "--check" not in sys.argv[1:]:
         TARGET.write_text(text, encoding="utf-8")
         return 0
-    if TARGET.exists() and TARGET.read_text(encoding="utf-8") == text:
+    written = TARGET.read_text(encoding="utf-8") if TARGET.exists() else ""
+    if written == text:
         return 0
-    sys.stderr.write(f"{TARGET} is stale: python docs/generate_reference.py\n")
+    changes = difflib.unified_diff(written.splitlines(True), text.splitlines(True), "written", "now", n=1)
+    sys.stderr.write(f"{TARGET} is stale: python docs/generate_reference.py\n{''.join(changes)}")
     return 1
 
 
@@ -54,7 +57,8 @@ def pages() -> Iterator[tuple[str, str, str]]:
 
     from hca_core.main import OWN_COMMANDS, hca
 
-    root = click.Context(hca, info_name="hca", terminal_width=WIDTH, max_content_width=WIDTH)
+    settings = {**hca.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    root = click.Context(hca, info_name="hca", **settings)
     with root:
         hca.list_commands = lambda ctx: sorted([*OWN_COMMANDS, *PLUGINS])  # type: ignore[method-assign]
         yield from below(hca, root)

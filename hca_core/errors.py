@@ -107,8 +107,8 @@ class ServiceError(HCAError):
         self.title = str(document.get("title") or "")
         self.stacktrace = str(document.get("stacktrace") or "")
         self.details: object = problem
-        text = self.title or (problem.strip()[:300] if isinstance(problem, str) else "")
-        told = f"{self.reason}: {text}" if text else self.reason
+        text = self.title or (problem if isinstance(problem, str) else "")
+        told = _one_line(f"{self.reason}: {text}" if text.strip() else self.reason)
         asked = f"{response.request.method} {urlsplit(response.url).path}" if response.request else ""
         super().__init__(f"{told} (HTTP {self.code}, {asked})", hint)
         self.request_id = response.headers.get("X-AWS-REQUEST-ID")
@@ -130,6 +130,13 @@ def service_error(response: Response, problem: object) -> ServiceError:
     if response.status_code in (404, 410):
         return ServiceNotFoundError(response, problem)
     return ServiceError(response, problem)
+
+
+def _one_line(text: str) -> str:
+    """Return what a service said as a piece of a sentence: short, and with nothing in it that moves a terminal."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in " ".join(text[:1000].split()))[
+        :320
+    ]
 
 
 def _exit_status_of(code: int) -> ExitStatus:

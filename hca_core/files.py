@@ -16,7 +16,9 @@ def temporary_beside(path: StrPath) -> str:
     import secrets  # here: a help page loads this module and makes no file
 
     folder, name = os.path.split(os.fspath(path))
-    return os.path.join(folder, f".{name[:100]}.{secrets.token_hex(6)}.tmp")
+    # Names have room for 255 bytes, and a character takes up to four.
+    start = name.encode(errors="surrogateescape")[:100].decode(errors="ignore")
+    return os.path.join(folder, f".{start}.{secrets.token_hex(6)}.tmp")
 
 
 def write_atomic(path: StrPath, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:

@@ -94,7 +94,7 @@ def operation_command(operation: Operation, service: str) -> click.Command:
 
     for decorate in [] if {"--output", "--query"} & taken else shared_options("json"):
         callback = decorate(callback)
-    shared = list(reversed(getattr(callback, "__click_params__", [])))
+    shared = getattr(callback, "__click_params__", [])
     return Verb(
         operation.command,
         callback=callback,

@@ -21,6 +21,13 @@ _SECRETS = (
         ),
         r"\1***",
     ),
+    (
+        re.compile(
+            r"(?i)(\b(?:access_token|id_token|refresh_token|client_secret|hmac_secret_key|private_key|password)"
+            r"['\"]?\s*[:=]\s*['\"]?)[^\s'\",&}]+"
+        ),
+        r"\1***",
+    ),
     (re.compile(r"(?i)(https?://)[^/@\s]+@"), r"\1***@"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "***"),
 )

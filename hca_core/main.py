@@ -33,7 +33,7 @@ OWN_COMMANDS = {
     entry_points=discover.PLUGINS,
     own=OWN_COMMANDS,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Run 'hca COMMAND --help' for the options of a command.",
 )
 @click.version_option(__version__, message="hca %(version)s")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 
 _DRIVE = re.compile(r"[A-Za-z]:")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_HALF = re.compile(r"[\ud800-\udfff]")  # JSON can name half a character; no file system's encoding can
 # Reserved by Windows in any case and with any suffix (Microsoft: "Naming Files, Paths, and Namespaces").
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.IGNORECASE)
 _WINDOWS_CHARACTERS = re.compile(r'[<>:"|?*]')
@@ -22,6 +24,8 @@ def problem(name: str) -> str | None:
         return "is empty"
     if _CONTROL.search(name):
         return "has a control character"
+    if _HALF.search(name):
+        return "has half a character, which can't be written"
     if "\\" in name:
         return "has a backslash"
     if name.startswith("/"):
@@ -33,7 +37,7 @@ def problem(name: str) -> str | None:
         return "leads out of its directory"
     if "." in parts or "" in parts:
         return "has an empty part or a part '.'"
-    if len(os.fsencode(max(parts, key=len))) > 255:
+    if max(len(part.encode()) for part in parts) > 255:
         return "has a part longer than 255 bytes"
     if os.name == "nt":
         return _windows_problem(parts)
@@ -54,7 +58,12 @@ def case_clashes(names: list[str]) -> list[str]:
     first: dict[str, int] = {}
     clashes: set[str] = set()
     for position, name in enumerate(names):
-        other = first.setdefault(name.casefold(), position)
+        other = first.setdefault(_folded(name), position)
         if other != position:
             clashes |= {name, names[other]}
     return sorted(clashes)
+
+
+def _folded(name: str) -> str:
+    # Some systems also take an accented letter and a letter with an accent behind it for the same.
+    return (name if name.isascii() else unicodedata.normalize("NFC", name)).casefold()

@@ -148,7 +148,9 @@ def _write_jsonl(rows: Iterable[Any], stream: TextIO) -> None:
 def _write_yaml(document: Any, stream: TextIO) -> None:
     import yaml
 
-    yaml.safe_dump(json.loads(_dumps(document)), stream, sort_keys=False, allow_unicode=not _is_narrow(), default_flow_style=False)
+    yaml.safe_dump(
+        json.loads(_dumps(document)), stream, sort_keys=False, allow_unicode=not _is_narrow(), default_flow_style=False
+    )
 
 
 def _write_json_pages(pages: Iterator[Page], stream: TextIO) -> None:

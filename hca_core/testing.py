@@ -186,7 +186,7 @@ class LoopbackService:
         self._closing = threading.Event()
         self._server = _Server(self, tls)
         self.url = f"{'https' if tls else 'http'}://{host}:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
         self._thread.start()
 
     def on(self, method: str, path: str) -> Route:

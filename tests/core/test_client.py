@@ -1,4 +1,4 @@
-"""ServiceClient and DSSClient: operations as methods, what goes over the wire, where tokens go, pages in flat memory."""
+"""ServiceClient and DSSClient: operations as methods, what goes over the wire, where tokens go, flat memory."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import time
 import tracemalloc
 
 import pytest
-from hca_dss.client import DSSClient
 
 import hca_core
 from hca_core import http
 from hca_core.config import HCAConfig
 from hca_core.errors import ConfigError, HCAError, LoginError, NotFoundError, ServiceError, UsageError
 from hca_core.testing import LoopbackService, reply
+from hca_dss.client import DSSClient
 
 PAGED = {"get_bundle", "get_bundles_all", "get_collections", "get_events", "post_search"}
 UUID = "7bb01b9c-7b1f-4c4b-9fb0-9d4a9c3a1b2c"

@@ -89,13 +89,16 @@ def test_a_service_without_description_gets_a_plain_url(plugin, monkeypatch):
     assert HCAConfig()["WeatherClient"].url == "http://127.0.0.1:9/"
 
 
+@pytest.mark.parametrize("other", [None, "http://127.0.0.1:9/v1"])
 @pytest.mark.parametrize("whole_section", [False, True])
-def test_python_beats_the_environment(dss, service, monkeypatch, whole_section):
+def test_python_beats_the_environment(dss, service, monkeypatch, whole_section, other):
     """CORE-045, CORE-046: item access, then attribute; B is asked, A is not, and no file is written."""
     from hca import HCAConfig as Published
     from hca.dss import DSSClient
 
-    monkeypatch.setenv("HCA_DSS_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.delenv("HCA_DSS_URL")
+    if other:
+        monkeypatch.setenv("HCA_DSS_URL", other)
     service.on("GET", "/v1/events/*").reply(json={"answered": True})
     config = Published()
     url = service.url + "/v1/swagger.json"
@@ -142,6 +145,8 @@ def test_operators_work_across_files_and_are_told_where_they_meet_no_list(tmp_pa
     overlay = put(tmp_path / "o.json", {"x": {"$insert": {"0": 0}}, "s": {"$append": 1}})
     monkeypatch.setenv("HCA_CONFIG_FILE", str(overlay))
     config = HCAConfig()
+    assert config["x"] == [0, 1]
+    config["DSSClient"].tries = 1  # brings a section in: the layers are merged anew
     assert config["x"] == [0, 1]
     assert config.origin("x") == f"{paths.config_file()} + {overlay}"
     assert config.notes == [f"{overlay}: s has $append, but there is no list below it; ignored"]

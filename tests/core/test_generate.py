@@ -109,9 +109,7 @@ PASSED_ON = [
     ("put-subscription", "--method", "PUT", "body", "PUT"),
     ("put-subscription", "--payload-form-field", "field", "body", "field"),
 ]
-CHOICES = [
-    (verb, "--replica", "xyz", ["aws", "gcp"]) for verb, flags in REQUIRED.items() if "--replica" in flags
-] + [
+CHOICES = [(verb, "--replica", "xyz", ["aws", "gcp"]) for verb, flags in REQUIRED.items() if "--replica" in flags] + [
     ("post-search", "--output-format", "brief", ["summary", "raw"]),
     ("get-subscriptions", "--subscription-type", "x", ["elasticsearch", "jmespath"]),
     ("get-subscription", "--subscription-type", "x", ["elasticsearch", "jmespath"]),
@@ -416,9 +414,11 @@ def file(dss):
     promised = {"X-DSS-SHA256": hashlib.sha256(CONTENT).hexdigest(), "X-DSS-SIZE": str(len(CONTENT))}
     path = f"/v1/files/{UUID}"
     dss.on("GET", path).reply(
-        lambda request: reply(status=301, headers={"Location": path + "?token=t", "Retry-After": "0.01"})
-        if "token" not in dict(request.query)
-        else reply(status=302, headers={"Location": "/blob?X-Amz-Signature=s", **promised})
+        lambda request: (
+            reply(status=301, headers={"Location": path + "?token=t", "Retry-After": "0.01"})
+            if "token" not in dict(request.query)
+            else reply(status=302, headers={"Location": "/blob?X-Amz-Signature=s", **promised})
+        )
     )
     return dss.on("GET", "/blob")
 

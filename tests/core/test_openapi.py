@@ -10,11 +10,30 @@ import pytest
 from hca_core import openapi
 from hca_core.errors import HCAError
 
-DSS_VERBS = """
-    post-search head-file get-file put-file get-subscriptions put-subscription get-subscription delete-subscription
-    get-collections put-collection get-collection patch-collection delete-collection get-bundles-all get-bundle
-    put-bundle patch-bundle delete-bundle post-bundles-checkout get-bundles-checkout get-events get-event
-""".split()
+DSS_VERBS = [
+    "post-search",
+    "head-file",
+    "get-file",
+    "put-file",
+    "get-subscriptions",
+    "put-subscription",
+    "get-subscription",
+    "delete-subscription",
+    "get-collections",
+    "put-collection",
+    "get-collection",
+    "patch-collection",
+    "delete-collection",
+    "get-bundles-all",
+    "get-bundle",
+    "put-bundle",
+    "patch-bundle",
+    "delete-bundle",
+    "post-bundles-checkout",
+    "get-bundles-checkout",
+    "get-events",
+    "get-event",
+]
 
 # Method, path and verb of an authentication service of the same family (service contract §14, rule 3).
 AUTH_VERBS = [

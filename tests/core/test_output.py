@@ -11,13 +11,13 @@ import sys
 import tracemalloc
 
 import pytest
-import yaml
+import yaml  # noqa: TID253
 
 from hca_core.errors import UsageError
 from hca_core.output import FORMATS, Query, Show, merged, rows_of
 from hca_core.paging import Page
 
-ROWS = [{"a": "x", "b": 1}, {"a": "y, \"z\"", "c": {"d": [1, None]}}, {"a": None, "b": True}]
+ROWS = [{"a": "x", "b": 1}, {"a": 'y, "z"', "c": {"d": [1, None]}}, {"a": None, "b": True}]
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_bad_query_is_wrong_usage(expression):
 
 @pytest.mark.parametrize("expression", ["length(@)", "nothing(@)", "sort(@)"])
 def test_a_query_that_does_not_fit_is_told(expression):
-    with pytest.raises(UsageError, match="does not fit the answer|not a JMESPath"):
+    with pytest.raises(UsageError, match=r"does not fit the answer|not a JMESPath"):
         Query(expression)(5)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
-import requests
+import requests  # noqa: TID253
 
 from hca_core import discover, plugins, testing
 from hca_core.config import HCAConfig
