@@ -68,7 +68,7 @@ PLAIN_LISTING = """
 import json, sys
 import requests
 
-url = f"{sys.argv[1]}/bundles/all?replica=aws&per_page=500&prefix={sys.argv[2]}"
+url = f"{sys.argv[1]}/bundles/all?replica=aws&per_page=500{sys.argv[2]}"
 with requests.Session() as session:
     while url:
         response = session.get(url)
@@ -173,7 +173,7 @@ class Bench:
             peer = f"{what}: requests"
             verb = ["get-bundles-all", "--replica", "aws", "--per-page", "500", "--output", "jsonl"]
             ours = [self.hca, "dss", *verb, *(["--prefix", prefix] if prefix else [])]
-            plain = [*self.script("plain_listing.py", PLAIN_LISTING), self.url, prefix]
+            plain = [*self.script("plain_listing.py", PLAIN_LISTING), self.url, f"&prefix={prefix}" if prefix else ""]
             for case in (Case(f"{what}: hca", ours, peer, 1.0), Case(peer, plain)):
                 jobs.append(Job(self.saving(case), lambda out, least=least: self.check_listing(out, least)))
         return jobs
@@ -200,7 +200,7 @@ def services(environment: dict[str, str]) -> Iterator[tuple[Path, str, str]]:
         url = json.loads(subprocess.run(up, env=environment, capture_output=True, check=True).stdout)["url"]
         try:
             sha256 = large_file(root / "large")
-            seed = ["local", "seed", "--data", data, "--uuid", BUNDLE, "--bundle-version", VERSION, str(root / "large")]
+            seed = ["local", "seed", "--data", data, "--uuid", BUNDLE, "--version", VERSION, str(root / "large")]
             subprocess.run([hca, *seed], env=environment, stdout=subprocess.DEVNULL, check=True)
             many_bundles(data)
             shutil.rmtree(root / "large")

@@ -77,7 +77,7 @@ def _checked(body: bytes, url: str) -> dict[str, Any]:
     except ValueError:
         document = None
     try:
-        openapi.parse(document, url)
+        openapi.parse(document, url).check()
     except HCAError as error:
         error.hint = HINT
         raise

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from hca_core.errors import HCAError
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 METHODS = ("get", "put", "post", "patch", "delete", "head", "options")
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One argument of an operation; `location` is path, query, header or body, `kind` a JSON type name."""
 
     name: str
@@ -39,34 +39,67 @@ class Parameter:
         return "--" + self.name.replace("_", "-").replace("/", "-")
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One thing the service can do.
+class _Route(NamedTuple):
+    """One path of an operation, its node in the description, and the parameters that all methods of the path share."""
 
-    `paths` maps the path parameters that are given to the path that takes them; `answer_headers` are the headers that
-    its answers are described to have, spelled as there.
+    path: str
+    node: Mapping[str, Any]
+    shared: list[Any]
+
+    @property
+    def named(self) -> frozenset[str]:
+        return frozenset(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+
+
+class Operation:
+    """One thing the service can do; what a help page does not need is worked out when it is asked for.
+
+    Several paths may have one name (`GET /x` and `GET /x/{id}`): which is meant depends on the arguments given.
     """
 
-    name: str
-    method: str
-    paths: Mapping[frozenset[str], str]
-    parameters: tuple[Parameter, ...]
-    summary: str
-    description: str
-    paged: bool
-    streams: bool
-    secured: bool
-    has_body: bool
-    answer_headers: tuple[str, ...]
+    def __init__(self, name: str, method: str, routes: tuple[_Route, ...], document: Mapping[str, Any]) -> None:
+        node = routes[0].node
+        responses = node.get("responses", {})
+        self.name = name
+        self.method = method
+        self.summary = str(node.get("summary", "")).strip()
+        self.description = str(node.get("description", "")).strip()
+        self.paged = "206" in responses
+        self.streams = "302" in responses
+        self.secured = any(bool(route.node.get("security")) for route in routes)
+        self._routes = routes
+        self._document = document
 
     @property
     def command(self) -> str:
         """Name as a verb of the command line."""
         return self.name.replace("_", "-")
 
+    @cached_property
+    def paths(self) -> dict[frozenset[str], str]:
+        """The path for each set of path parameters that may be given."""
+        return {route.named: route.path for route in self._routes}
 
-@dataclass(frozen=True)
-class Api:
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The arguments, those of the body first. Raises HCAError if the description of one has an error in it."""
+        with _told(f"the description of {self.name}"):
+            found = [_parameters(route, self._document) for route in self._routes]
+            return found[0] if len(found) == 1 else _joined(found)
+
+    @cached_property
+    def has_body(self) -> bool:
+        """Whether a JSON body is sent."""
+        return any(_body_schema(route, self._document) is not None for route in self._routes)
+
+    @cached_property
+    def answer_headers(self) -> tuple[str, ...]:
+        """The headers that answers are described to have, spelled as there."""
+        answers = self._routes[0].node.get("responses", {}).values()
+        return tuple({name: None for one in answers for name in _resolve(one, self._document).get("headers", {})})
+
+
+class Api(NamedTuple):
     """A described service: its operations by Python name, and the URL that their paths begin at."""
 
     title: str
@@ -74,29 +107,44 @@ class Api:
     base_url: str
     operations: Mapping[str, Operation]
 
+    def check(self) -> Api:
+        """Work out everything, and return itself. Raises HCAError if the description has an error in it."""
+        for operation in self.operations.values():
+            with _told(f"the description of {operation.name}"):
+                _ = operation.parameters, operation.has_body, operation.answer_headers
+        return self
+
 
 def parse(document: Mapping[str, Any], source: str = "") -> Api:
-    """Return the API that `document` describes; `source` is the URL it came from. Raises HCAError if it is none."""
+    """Return the API that `document` describes; `source` is the URL it came from. Raises HCAError if it is none.
+
+    Errors further down in it are raised when they are met, or by `check`.
+    """
     if not isinstance(document, dict) or not ({"swagger", "openapi"} & document.keys()) or "paths" not in document:
         raise HCAError(f"{source or 'the document'} is not an API description (no 'swagger' or 'openapi' in it)")
+    with _told(source or "the document"):
+        routes: dict[tuple[str, str], list[_Route]] = {}
+        for path, item in document["paths"].items():
+            item = _resolve(item, document)
+            for method in METHODS:
+                if method in item:
+                    route = _Route(path, _resolve(item[method], document), item.get("parameters", []))
+                    routes.setdefault((operation_name(method, path), method.upper()), []).append(route)
+        operations = {name: Operation(name, method, tuple(found), document) for (name, method), found in routes.items()}
+        info = document.get("info", {})
+        return Api(info.get("title", ""), info.get("description", ""), base_url(document, source), operations)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Turn what goes wrong with a document of the wrong shape into one sentence."""
     try:
-        return _parsed(document, source)
+        yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise HCAError(f"{source or 'the document'} is an API description with an error in it ({what})") from error
-
-
-def _parsed(document: Mapping[str, Any], source: str) -> Api:
-    operations: dict[str, Operation] = {}
-    for path, item in document["paths"].items():
-        item = _resolve(item, document)
-        shared = item.get("parameters", [])
-        for method in METHODS:
-            if method in item:
-                operation = _operation(method, path, _resolve(item[method], document), shared, document)
-                operations[operation.name] = _joined(operations.get(operation.name), operation)
-    info = document.get("info", {})
-    return Api(info.get("title", ""), info.get("description", ""), base_url(document, source), operations)
+        if isinstance(error, HCAError):
+            raise
+        why = f"{type(error).__name__}: {error}"
+        raise HCAError(f"{what} is an API description with an error in it ({why})") from error
 
 
 def operation_name(method: str, path: str) -> str:
@@ -145,61 +193,37 @@ def inline(document: Any, pointer_key: str = "$ref") -> Any:
     return replaced(document, ())
 
 
-def _operation(
-    method: str, path: str, node: Mapping[str, Any], shared: list[Any], document: Mapping[str, Any]
-) -> Operation:
-    parameters = [_resolve(one, document) for one in [*shared, *node.get("parameters", [])]]
-    body, has_body = _body_parameters(node, parameters, document)
-    others = {(one["name"], one["in"]): one for one in parameters if one["in"] in ("path", "query", "header")}
-    taken = [*body, *(_parameter(one, one["in"], document) for one in others.values())]
-    responses = node.get("responses", {})
-    named = {part[1:-1] for part in path.split("/") if part.startswith("{")}
-    return Operation(
-        name=operation_name(method, path),
-        method=method.upper(),
-        paths={frozenset(named): path},
-        parameters=tuple(_unique(taken)),
-        summary=str(node.get("summary", "")).strip(),
-        description=str(node.get("description", "")).strip(),
-        paged="206" in responses,
-        streams="302" in responses,
-        secured=bool(node.get("security")),
-        has_body=has_body,
-        answer_headers=tuple({name: None for one in responses.values() for name in _headers(one, document)}),
-    )
+def _parameters(route: _Route, document: Mapping[str, Any]) -> tuple[Parameter, ...]:
+    nodes = [_resolve(one, document) for one in [*route.shared, *route.node.get("parameters", [])]]
+    # A parameter of the operation replaces the one of the same name that all methods of the path share.
+    others = {(one["name"], one["in"]): one for one in nodes if one["in"] in ("path", "query", "header")}
+    taken = [*_body_parameters(route, document), *(_parameter(one, one["in"], document) for one in others.values())]
+    unique: dict[str, Parameter] = {}
+    for parameter in taken:
+        unique.setdefault(parameter.keyword, parameter)
+    return tuple(unique.values())
 
 
-def _headers(response: Any, document: Mapping[str, Any]) -> Mapping[str, Any]:
-    headers: Mapping[str, Any] = _resolve(response, document).get("headers", {})
-    return headers
+def _body_schema(route: _Route, document: Mapping[str, Any]) -> Any:
+    """Return the schema of a route's JSON body, None if it takes none."""
+    if "requestBody" in route.node:
+        content = _resolve(route.node["requestBody"], document).get("content", {})
+        return content.get("application/json", {}).get("schema")
+    nodes = [_resolve(one, document) for one in [*route.shared, *route.node.get("parameters", [])]]
+    return next((one.get("schema") for one in nodes if one["in"] == "body"), None)
 
 
-def _unique(parameters: list[Parameter]) -> Iterator[Parameter]:
-    seen = set()
-    for parameter in parameters:
-        if parameter.keyword not in seen:
-            seen.add(parameter.keyword)
-            yield parameter
-
-
-def _body_parameters(
-    node: Mapping[str, Any], parameters: list[Any], document: Mapping[str, Any]
-) -> tuple[list[Parameter], bool]:
-    """Return the properties of an operation's JSON body as parameters, and whether it has a JSON body."""
-    schema = next((one.get("schema") for one in parameters if one["in"] == "body"), None)
-    if "requestBody" in node:
-        content = _resolve(node["requestBody"], document).get("content", {})
-        schema = content.get("application/json", {}).get("schema")
-    if schema is None:
-        return [], False
+def _body_parameters(route: _Route, document: Mapping[str, Any]) -> list[Parameter]:
+    """Return the properties of a route's JSON body as parameters."""
+    schema = _body_schema(route, document)
     found: list[Parameter] = []
-    whole = _resolve(schema, document)
+    whole = _resolve(schema, document) if schema is not None else {}
     for part in [whole, *(_resolve(one, document) for one in whole.get("allOf", []))]:
         required = part.get("required", [])
         for name, definition in part.get("properties", {}).items():
             definition = {**_resolve(definition, document), "name": name, "required": name in required}
             found.append(_parameter(definition, "body", document))
-    return found, True
+    return found
 
 
 def _parameter(node: Mapping[str, Any], location: str, document: Mapping[str, Any]) -> Parameter:
@@ -218,20 +242,11 @@ def _parameter(node: Mapping[str, Any], location: str, document: Mapping[str, An
     )
 
 
-def _joined(known: Operation | None, operation: Operation) -> Operation:
-    """Join two operations of one name: which path is meant depends on the path parameters that are given."""
-    if known is None:
-        return operation
-    both = {one.keyword: one for one in (*operation.parameters, *known.parameters)}
-    optional = {
-        name
-        for name, one in both.items()
-        if not all(any(name == other.keyword for other in side.parameters) for side in (known, operation))
-    }
-    parameters = tuple(
-        Parameter(**{**vars(one), "required": one.required and name not in optional}) for name, one in both.items()
-    )
-    return Operation(**{**vars(known), "paths": {**known.paths, **operation.paths}, "parameters": parameters})
+def _joined(routes: list[tuple[Parameter, ...]]) -> tuple[Parameter, ...]:
+    """Join the parameters of several paths of one name; what not all of them have is optional."""
+    both = {one.keyword: one for parameters in reversed(routes) for one in parameters}
+    everywhere = set.intersection(*({one.keyword for one in parameters} for parameters in routes))
+    return tuple(one._replace(required=one.required and name in everywhere) for name, one in both.items())
 
 
 def _resolve(node: Any, document: Mapping[str, Any]) -> Any:

@@ -261,7 +261,7 @@ def test_base_urls_of_openapi_3(servers, url):
 )
 def test_what_is_no_description_is_told_in_one_sentence(document):
     with pytest.raises(HCAError) as told:
-        openapi.parse(document, "https://h.org/swagger.json")
+        openapi.parse(document, "https://h.org/swagger.json").check()
     assert "API description" in str(told.value)
 
 

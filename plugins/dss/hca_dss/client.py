@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from hca_core import versions
 from hca_core.client import Promise, ServiceClient
-from hca_dss import download as downloads
+from hca_core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from requests import Response
 
-    from hca_dss.download import Report
+    from hca_dss.download import Download, Report
 
 
 class DSSClient(ServiceClient):
@@ -72,6 +72,8 @@ class DSSClient(ServiceClient):
         Raises DownloadError with the report if a file failed, UsageError, other HCAErrors if the bundle can't be had,
         OSError from the disk.
         """
+        from hca_dss import download as downloads
+
         keep = downloads.keeper(metadata_filter, data_filter, no_metadata, no_data)
         run = self._run(replica, download_dir, num_retries, min_delay_seconds)
         return _finished(downloads.of_bundle(run, bundle_uuid, version, keep))
@@ -103,6 +105,8 @@ class DSSClient(ServiceClient):
 
         Raises what `download` raises; UsageError tells all problems of the manifest with their lines.
         """
+        from hca_dss import download as downloads
+
         run = self._run(replica, download_dir, num_retries, min_delay_seconds)
         return _finished(downloads.of_manifest(run, os.fspath(manifest), layout, no_metadata, no_data))
 
@@ -114,6 +118,8 @@ class DSSClient(ServiceClient):
         Parameters: `uuid`, `replica` and `version` (the latest if None) name the collection, `download_dir` as for
         `download`. Raises what `download` raises.
         """
+        from hca_dss import download as downloads
+
         run = self._run(replica, download_dir, 10, 0.25)
         return _finished(downloads.of_collection(run, uuid, version))
 
@@ -137,12 +143,13 @@ class DSSClient(ServiceClient):
                 return Promise(int(size) if size.isdigit() else None, told.headers["X-DSS-SHA256"].lower())
         return Promise()
 
-    def _run(self, replica: Any, directory: Any, retries: int, min_delay: float) -> downloads.Download:
-        from hca_core.errors import UsageError
+    def _run(self, replica: Any, directory: Any, retries: int, min_delay: float) -> Download:
+        # Here and above: a verb that asks one question should not wait for the engine of downloads to be imported.
+        from hca_dss.download import Download
 
         if replica not in ("aws", "gcp"):
             raise UsageError(f"replica is {replica!r}, but must be one of aws, gcp")
-        return downloads.Download(self, replica, os.fspath(directory), retries, min_delay)
+        return Download(self, replica, os.fspath(directory), retries, min_delay)
 
 
 def _finished(report: Report) -> Report:
