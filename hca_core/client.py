@@ -7,9 +7,8 @@ import os
 import sys
 import types
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 from hca_core import credentials, descriptions, http, log, openapi, paging, plugins
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 CONTENT_KEY = "X-OpenAPI-Paginated-Content-Key"
 
 
-@dataclass(frozen=True)
-class Promise:
+class Promise(NamedTuple):
     """What a service promises of the bytes it sends: size in bytes and sha256, each None where it does not say."""
 
     size: int | None = None
@@ -177,6 +175,11 @@ class ServiceClient(metaclass=_ServiceType):
         """The operations of the service. Raises HCAError if its description can't be had."""
         return openapi.parse(self.swagger_spec, self.swagger_url)
 
+    @cached_property
+    def base_url(self) -> str:
+        """The URL that all paths of the service begin at. Raises HCAError."""
+        return self.api.base_url
+
     def __getattr__(self, name: str) -> BoundOperation:
         if not name.startswith("_"):
             operation = self.api.operations.get(name)
@@ -225,9 +228,9 @@ class ServiceClient(metaclass=_ServiceType):
     def _check_login(self) -> None:
         """Raise LoginError before any request is made, if there is no token or it would have to go to another host."""
         credentials.token(self.swagger_url, self.service)
-        if http.origin(self.api.base_url) != http.origin(self.swagger_url):
+        if http.origin(self.base_url) != http.origin(self.swagger_url):
             raise LoginError(
-                f"the description at {self.swagger_url} sends calls to {self.api.base_url}; the token stays here",
+                f"the description at {self.swagger_url} sends calls to {self.base_url}; the token stays here",
                 hint="configure the description that the service itself serves",
             )
 
@@ -241,7 +244,7 @@ class ServiceClient(metaclass=_ServiceType):
             if text in ("", ".", ".."):
                 raise UsageError(f"{name} must not be {text!r}")
             path = path.replace("{" + name + "}", quote(text, safe="", errors="surrogateescape"))
-        return self.api.base_url + path
+        return self.base_url + path
 
     def body(self, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the JSON body of an operation, None if it takes none."""
@@ -257,13 +260,14 @@ class ServiceClient(metaclass=_ServiceType):
     def clear_cache(self) -> None:
         """Drop the cached description; the next call fetches it anew."""
         descriptions.clear(self.swagger_url)
-        for name in ("swagger_spec", "api"):
+        for name in ("swagger_spec", "api", "base_url"):
             self.__dict__.pop(name, None)
 
     def refresh_swagger(self) -> None:
         """Fetch the description of the service anew. Raises HCAError if that fails; the cached one is then kept."""
         document = descriptions.live(self.swagger_url, self.session, refresh=True)
-        self.__dict__.pop("api", None)
+        for name in ("api", "base_url"):
+            self.__dict__.pop(name, None)
         self.__dict__["swagger_spec"] = document
 
     def login(self, access_token: str = "", remote: bool = False) -> None:
@@ -314,7 +318,7 @@ def decoded(response: Response) -> Any:
 
 def policy_from(config: HCAConfig, section: str, given: Mapping[str, Any]) -> http.Policy:
     """Return the policy of a session: packaged < `http` < the service's own section < keywords. Raises TypeError."""
-    names = {field.name for field in fields(http.Policy)}
+    names = set(http.Policy._fields)
     if unknown := set(given) - names:
         raise TypeError(
             f"unknown keyword {sorted(unknown)[0]!r}; known: config, swagger_url, {', '.join(sorted(names))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import json
 import os
 import time
@@ -89,9 +90,8 @@ def _folder() -> str:
 
 
 def _path(url: str) -> str:
-    import hashlib  # here: a help page reads the packaged description only
-
-    return os.path.join(_folder(), hashlib.sha256(url.encode()).hexdigest()[:40] + ".json")
+    # A short name is enough: an entry says which URL it is for, and one of another URL counts as none.
+    return os.path.join(_folder(), f"{binascii.crc32(url.encode()):08x}.json")
 
 
 def _days(entry: dict[str, Any]) -> int:

@@ -85,7 +85,9 @@ def _run(words: list[str]) -> int:
         if debug:
             import traceback
 
-            traceback.print_exc()
+            from hca_core.log import redact
+
+            sys.stderr.write(redact(traceback.format_exc()))
         return _told(error)
 
 

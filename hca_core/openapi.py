@@ -6,7 +6,6 @@ import re
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urljoin, urlsplit
 
 from hca_core.errors import HCAError
 
@@ -100,15 +99,23 @@ class Operation:
 
 
 class Api(NamedTuple):
-    """A described service: its operations by Python name, and the URL that their paths begin at."""
+    """A described service: its operations by Python name, and the document it was described by."""
 
     title: str
     description: str
-    base_url: str
+    document: Mapping[str, Any]
+    source: str
     operations: Mapping[str, Operation]
+
+    @property
+    def base_url(self) -> str:
+        """The URL that all paths begin at; a help page does not need it. Raises HCAError."""
+        with _told(self.source or "the document"):
+            return base_url(self.document, self.source)
 
     def check(self) -> Api:
         """Work out everything, and return itself. Raises HCAError if the description has an error in it."""
+        _ = self.base_url
         for operation in self.operations.values():
             with _told(f"the description of {operation.name}"):
                 _ = operation.parameters, operation.has_body, operation.answer_headers
@@ -132,7 +139,7 @@ def parse(document: Mapping[str, Any], source: str = "") -> Api:
                     routes.setdefault((operation_name(method, path), method.upper()), []).append(route)
         operations = {name: Operation(name, method, tuple(found), document) for (name, method), found in routes.items()}
         info = document.get("info", {})
-        return Api(info.get("title", ""), info.get("description", ""), base_url(document, source), operations)
+        return Api(info.get("title", ""), info.get("description", ""), document, source, operations)
 
 
 @contextmanager
@@ -165,6 +172,8 @@ def base_url(document: Mapping[str, Any], source: str = "") -> str:
     The scheme is the one the description came by where the service offers that, so that a service on loopback needs
     no https.
     """
+    from urllib.parse import urljoin, urlsplit
+
     came_by = urlsplit(source)
     if "swagger" in document:
         schemes = document.get("schemes") or [came_by.scheme or "https"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import re
@@ -642,3 +643,23 @@ def test_this_module_is_the_only_one_that_makes_sessions():
     core = Path(http.__file__).parent
     users = [path.name for path in core.glob("*.py") if "requests.Session(" in path.read_text()]
     assert users == ["http.py"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("trick", ["{evil}\\@{ours}/y", "{evil}\\\\@{ours}/y", "{evil}#@{ours}/y", "{evil}?@{ours}/y"])
+def test_a_redirect_cannot_pretend_to_lead_to_the_token_s_host(service, other, scheme, trick):
+    """Two readers of one URL may see two hosts in it: what is checked must be what is connected to."""
+    session = Session(QUICK, token=lambda: "T", token_origin=service.url)
+    evil, ours = (one.url.partition("//")[2] for one in (other, service))
+    service.on("GET", "/x").redirect(f"{scheme}://" + trick.format(evil=evil, ours=ours))
+    other.on("GET", "/*").reply(json={})
+    with contextlib.suppress(HCAError):
+        session.request("GET", service.url + "/x", authenticated=True)
+    assert all(one.headers["Authorization"] is None for one in other.requests)
+    session.close()
+
+
+def test_a_redirect_cannot_pretend_to_lead_to_this_machine(service, session):
+    service.on("GET", "/x").redirect("http://no-such-host.invalid\\@127.0.0.1/y")
+    with pytest.raises(UsageError, match="not https"):
+        session.request("GET", service.url + "/x")

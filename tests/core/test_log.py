@@ -122,7 +122,6 @@ def test_no_secret_on_the_command_line_s_stderr(hca, dss, monkeypatch):
             assert "s3cret" not in outcome.stderr
 
 
-@pytest.mark.xfail(reason="hca_core.main prints the traceback as it is", strict=True)
 def test_no_secret_in_a_traceback(hca, dss, monkeypatch):
     monkeypatch.setenv("HCA_TOKEN", "s3cret")
     dss.on("GET", "/v1/collections").fail(403, json={"code": "no", "title": "Bearer s3cret is not valid"})

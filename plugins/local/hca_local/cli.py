@@ -171,7 +171,13 @@ def env(data: str | None, unset: bool) -> None:
 @local.command(cls=Verb)
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
 @_data_option
-@click.option("--replica", type=click.Choice(["aws", "gcp", "both"]), default="both", show_default=True)
+@click.option(
+    "--replica",
+    type=click.Choice(["aws", "gcp", "both"]),
+    default="both",
+    show_default=True,
+    help="The replicas to put the bundles into.",
+)
 @click.option("--uuid", help="The uuid of the bundle, for a single DIR.  [default: a new one]")
 @click.option("--version", help="The version of the bundles and files.  [default: now]")
 @output_options(default="table")
