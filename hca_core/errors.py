@@ -144,7 +144,7 @@ def _exit_status_of(code: int) -> ExitStatus:
         return ExitStatus.LOGIN
     if code in (404, 410):
         return ExitStatus.NOT_FOUND
-    if code == 429 or code >= 500:
+    if code == 429 or (code >= 500 and code not in (501, 505)):  # what it can't do, it can't do later either
         return ExitStatus.NETWORK
     return ExitStatus.ERROR
 

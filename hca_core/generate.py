@@ -17,15 +17,23 @@ if TYPE_CHECKING:
     from hca_core.output import Show
 
 
+# Verbs that every described service has.
+SERVICE_VERBS = {
+    "login": ("hca_core.verbs.service:login", "Keep a token for the service."),
+    "logout": ("hca_core.verbs.service:logout", "Forget the token of the service."),
+    "refresh-swagger": ("hca_core.verbs.service:refresh_swagger", "Fetch the description of the API anew."),
+}
+
+
 class ServiceGroup(PluginGroup):
-    """The group of a described service: hand-written verbs, plugins' verbs, and one for each operation.
+    """The group of a described service: hand-written verbs, one for each operation, login and logout, plugins' verbs.
 
     Parameters: `service` is the plugin's name, `packaged` the file with its packaged description. Help and completion
     ask no service: they use the cached live description of the configured one, or else the packaged one.
     """
 
     def __init__(self, *arguments: Any, service: str, packaged: str, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+        super().__init__(*arguments, own={**SERVICE_VERBS, **settings.pop("own", {})}, **settings)
         self.service = service
         self.packaged = packaged
 
@@ -42,13 +50,12 @@ class ServiceGroup(PluginGroup):
         return sorted({*super().list_commands(ctx), *self.operations(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a verb: a hand-written or plugged-in one, else the one of an operation."""
-        found = super().get_command(ctx, cmd_name)
-        if found is None and cmd_name in self.operations(ctx):
+        """Return a verb: a hand-written one, else that of an operation, else a plugged-in one."""
+        if cmd_name not in self.commands and cmd_name not in self.own and cmd_name in self.operations(ctx):
             operation = self.operations(ctx)[cmd_name]
             # A list of all verbs needs their one-line helps only; making all their options would take 5 ms.
             return LazyCommand(cmd_name, operation.summary, lambda: operation_command(operation, self.service))
-        return found
+        return super().get_command(ctx, cmd_name)
 
     def _api(self) -> Api:
         from hca_core import descriptions, openapi, paths

@@ -189,9 +189,10 @@ def _write_table(rows: Iterable[Any], columns: Sequence[str], stream: TextIO) ->
 
     listed = list(rows)
     names = list(columns) or _columns(listed)
-    cells = [[_CONTROL.sub("\N{REPLACEMENT CHARACTER}", _cell(row, name)) for name in names] for row in listed]
+    cells = [[_CONTROL.sub("\N{REPLACEMENT CHARACTER}", cell) for cell in _cells(row, names)] for row in listed]
     tabulate.PRESERVE_WHITESPACE = False
-    stream.write(tabulate.tabulate(cells, headers=names, tablefmt="simple", disable_numparse=True) + "\n")
+    kind = "simple" if names else "plain"
+    stream.write(tabulate.tabulate(cells, headers=names, tablefmt=kind, disable_numparse=True) + "\n")
 
 
 def _write_separated(rows: Iterable[Any], columns: Sequence[str], stream: TextIO, kind: str) -> None:
@@ -203,21 +204,28 @@ def _write_separated(rows: Iterable[Any], columns: Sequence[str], stream: TextIO
     names = list(columns) or _columns(head)
     settings: dict[str, Any] = {"delimiter": "\t" if kind == "tsv" else ",", "lineterminator": "\n"}
     writer = csv.writer(stream, **settings)
-    writer.writerow(names)
+    if names:
+        writer.writerow(names)
     for row in itertools.chain(head, iterator):
-        cells = [_cell(row, name) for name in names]
+        cells = _cells(row, names)
         writer.writerow([_SEPARATORS.sub(" ", cell) if kind == "tsv" else cell for cell in cells])
 
 
 def _columns(rows: Sequence[Any]) -> list[str]:
+    """Return the names of the columns; rows that are lists (as a query can make them) have none."""
     names: dict[str, None] = {}
     for row in rows:
-        names.update(dict.fromkeys(row if isinstance(row, dict) else ["value"]))
+        names.update(dict.fromkeys(row if isinstance(row, dict) else [] if isinstance(row, list) else ["value"]))
     return list(names)
 
 
-def _cell(row: Any, name: str) -> str:
-    value = row.get(name, "") if isinstance(row, dict) else row
+def _cells(row: Any, names: Sequence[str]) -> list[str]:
+    if isinstance(row, dict):
+        return [_cell(row.get(name, "")) for name in names]
+    return [_cell(value) for value in (row if isinstance(row, list) else [row])]
+
+
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else _dumps(value)

@@ -92,7 +92,7 @@ def test_json_has_no_escape_sequences(show, text):
 def test_columns_choose_and_order(show):
     assert show(ROWS, "csv", columns=["b", "a"]).splitlines()[0] == "b,a"
     assert show([], "csv", columns=["b", "a"]) == "b,a\n"
-    assert show(iter([]), "tsv") == "\n"
+    assert show(iter([]), "tsv") == ""
 
 
 def test_columns_of_late_rows(show):
@@ -288,3 +288,8 @@ def test_colour_on_terminals_only_and_not_with_no_color(hca):
     assert hca("nonsense", terminal=True).stderr.startswith("\x1b[31mhca: ")
     assert hca("nonsense", terminal=True, env={"NO_COLOR": "1"}).stderr.startswith("hca: ")
     assert "\x1b" not in hca("nonsense").stderr
+
+
+@pytest.mark.parametrize(("kind", "text"), [("tsv", "a\t1\nb\t2\n"), ("csv", "a,1\nb,2\n"), ("table", "a  1\nb  2\n")])
+def test_rows_that_a_query_made_lists_are_cells_without_a_header(show, kind, text):
+    assert show([["a", 1], ["b", 2]], kind) == text

@@ -480,6 +480,26 @@ def test_a_file_that_another_process_finished_meanwhile_is_kept(service, remote)
     assert os.stat(wanted.target).st_ino == inode
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_part_that_somebody_removed(service, remote, monkeypatch, finished):
+    """Another process tidied up after it finished the file; if it did not, that is an error of the disk."""
+    wanted = remote()
+
+    def replace(part: str, target: str) -> None:
+        os.unlink(part)
+        if finished:
+            Path(target).write_bytes(DATA)
+        raise FileNotFoundError(2, "No such file or directory", part)
+
+    monkeypatch.setattr(os, "replace", replace)
+    service.on("GET", "/file").reply(body=DATA)
+    if finished:
+        fetch_whole(wanted)
+    else:
+        with pytest.raises(FileNotFoundError):
+            fetch(wanted)
+
+
 def stalled(data: bytes, sent: int) -> Reply:
     """Return an answer that promises `data`, sends so many bytes of it, and then nothing, with the connection open."""
     return reply(body=data[:sent], headers={"Content-Length": str(len(data))})

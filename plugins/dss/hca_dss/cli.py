@@ -157,32 +157,6 @@ def create_version(show: Show) -> None:
     show.text(versions.now())
 
 
-@dss.command("login", cls=Verb, short_help="Keep a token for the service.")
-@click.option("--access-token", default="", help="The token to keep.")
-@click.option("--remote", is_flag=True, help="Log in without a browser on this machine.")
-def login(access_token: str, remote: bool) -> None:
-    """Keep a token for the configured service, in a file of your own that nobody else can read.
-
-    It is sent to that service's host only. HCA_TOKEN in the environment is used before it.
-    """
-    with _client(None, None, True) as client:
-        client.login(access_token=access_token, remote=remote)
-
-
-@dss.command("logout", cls=Verb, short_help="Forget the token of the service.")
-def logout() -> None:
-    """Forget the token that login kept for the configured service."""
-    with _client(None, None, True) as client:
-        client.logout()
-
-
-@dss.command("refresh-swagger", cls=Verb, short_help="Fetch the description of the API anew.")
-def refresh_swagger() -> None:
-    """Fetch the description of the service's API anew; new operations become verbs at once."""
-    with _client(None, None, True) as client:
-        client.refresh_swagger()
-
-
 @contextmanager
 def _shown_if_failed(show: Show) -> Iterator[None]:
     """Write the report of a download that failed, in whole or in part, before its error is told."""
