@@ -114,8 +114,8 @@ def operation_command(operation: Operation, service: str) -> click.Command:
 def run_operation(operation: Operation, service: str, values: dict[str, Any], show: Show) -> None:
     """Call `operation` with the command line's `values` and write its result. Raises HCAError."""
     from hca_core import plugins
-    from hca_core.client import PagedOperation
     from hca_core.errors import HCAError
+    from hca_core.service import PagedOperation
 
     no_paginate = values.pop("no_paginate", False)
     output_file = values.pop("output_file", None)

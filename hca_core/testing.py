@@ -420,7 +420,7 @@ def fresh() -> None:
         module = sys.modules.get(f"hca_core.{module_name}")
         if module is not None:
             getattr(module, cache).cache_clear()
-    client = sys.modules.get("hca_core.client")
+    client = sys.modules.get("hca_core.service")
     if client is not None:
         client._defaults.clear()
     extension = sys.modules.get("stevedore.extension")

@@ -19,7 +19,7 @@ from hca_core.errors import HCAError, IntegrityError, NetworkError, ServiceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from hca_core.client import Promise
+    from hca_core.service import Promise
 
 BLOCK = 1024 * 1024
 DEFAULT_JOBS = 16

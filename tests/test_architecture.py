@@ -106,7 +106,7 @@ def test_inside_a_plugin_the_arrows_point_from_the_command_line_to_the_work(name
 
 
 def test_the_sdk_half_of_the_core_does_not_know_click():
-    """`hca_core.client` and what it stands on serve notebooks too."""
+    """`hca_core.service` and what it stands on serve notebooks too."""
     command_line = {"commands", "context", "generate", "lazy", "main", "testing"}
     command_line |= {"plugins"}  # in functions that only the command line calls
     for path in CORE.glob("*.py"):

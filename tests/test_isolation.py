@@ -116,7 +116,7 @@ before = now()
 
 
 @pytest.mark.parametrize(
-    "module", ["hca_core", "hca", "hca.dss", "hca_core.client", "hca_core.main", "hca.util.exceptions"]
+    "module", ["hca_core", "hca", "hca.dss", "hca_core.service", "hca_core.main", "hca.util.exceptions"]
 )
 def test_importing_changes_nothing_around_it(module):
     """No handler, no signal, no warning filter, no thread, no file: a library is a guest."""
@@ -148,12 +148,12 @@ def test_running_in_process_leaves_environment_and_logging_of_the_program(hca, d
 
 
 def test_the_public_names_survive_the_import_of_their_modules():
-    """`hca_core.client(...)` is a function of the package, and `hca_core.client` is also a module of it."""
+    """A module of the package must not have the name of a function of it: importing it would hide the function."""
     code = """
 import json, sys
 import hca_core, hca
-import hca_core.client, hca_core.config, hca_core.plugins
-from hca_core.client import ServiceClient
+import hca_core.service, hca_core.config, hca_core.plugins
+from hca_core.service import ServiceClient
 kinds = [type(hca_core.client("dss")).__name__, type(hca.client("dss")).__name__]
 kinds += [callable(getattr(hca_core, name)) for name in hca_core.__all__ if name != "__version__"]
 json.dump(kinds, sys.stdout)

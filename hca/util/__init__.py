@@ -1,5 +1,5 @@
 """The published helpers of the Python API."""
 
-from hca_core.client import ServiceClient as SwaggerClient
+from hca_core.service import ServiceClient as SwaggerClient
 
 __all__ = ["SwaggerClient"]

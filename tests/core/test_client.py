@@ -103,7 +103,7 @@ def test_settings_of_the_session_must_be_numbers(dss, value):
 
 
 def test_without_a_url_there_is_no_client(plugin):
-    from hca_core.client import ServiceClient
+    from hca_core.service import ServiceClient
 
     class WeatherClient(ServiceClient):
         service = "weather"

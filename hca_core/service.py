@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
-import types
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
-from hca_core import credentials, descriptions, http, log, openapi, paging, plugins
+from hca_core import credentials, descriptions, http, log, openapi, paging
 from hca_core.config import HCAConfig, get_config
 from hca_core.errors import ConfigError, LoginError, UsageError
 
@@ -373,13 +371,3 @@ def _default_client(cls: Any) -> ServiceClient:
     if cls not in _defaults:
         _defaults[cls] = cls()
     return _defaults[cls]
-
-
-class _Module(types.ModuleType):
-    """This module, once imported, stands in the package where the function `hca_core.client` stood: it is called so."""
-
-    def __call__(self, service: str, **arguments: Any) -> Any:
-        return plugins.client(service, **arguments)
-
-
-sys.modules[__name__].__class__ = _Module
