@@ -222,9 +222,8 @@ def _fetch_to_target(
     # What nobody can check must not be made of two runs' bytes.
     resumable = transfer.sha256 is not None
     try:
-        _begin(transfer.target, part, take_up=resumable and not afresh)
         digest = hashlib.sha256()
-        with open(part, "r+b", buffering=0) as stream:
+        with _opened(transfer.target, part, take_up=resumable and not afresh) as stream:
             got = _hashed(stream, digest)
             if got != transfer.size:  # so an empty file, and a part that was complete, cost no request
                 for block in blocks(transfer.open_at, got, transfer.size, quota, stopped):
@@ -379,8 +378,8 @@ def _write_all(stream: Any, block: bytes) -> None:
         view = view[stream.write(view) :]
 
 
-def _begin(target: str, part: str, *, take_up: bool) -> None:
-    """Make our part: of the longest one that another run left if there is any and it may be used, else empty.
+def _opened(target: str, part: str, *, take_up: bool) -> Any:
+    """Make and open our part: of the longest one that another run left if there is any and it may be used, else empty.
 
     That of a dead process becomes ours by a rename, which succeeds for one process only and needs no room on the disk;
     that of a process which may live is copied.
@@ -396,7 +395,8 @@ def _begin(target: str, part: str, *, take_up: bool) -> None:
                 taken = True
             except FileNotFoundError:
                 pass  # another process took or finished it just now
-    os.close(os.open(part, os.O_WRONLY | os.O_CREAT, 0o666))
+    # In one step, as another process that finishes the file drops all parts; whoever has one open does not mind.
+    return os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b", buffering=0)
 
 
 def _hashed(stream: Any, digest: Any) -> int:

@@ -454,8 +454,8 @@ def test_two_processes_in_one_directory_do_not_harm_each_other(service, tmp_path
         service.on("GET", f"/{name}").reply(together if name == "big" else reply(body=data, ranges=True))
     ordered = {"big": DATA, **wanted}
     running = [worker(service, tmp_path, ordered) for _ in range(2)]
-    for process in running:
-        out, err = process.communicate(timeout=60)
+    ended = [(process, *process.communicate(timeout=60)) for process in running]
+    for process, out, err in ended:
         assert (process.returncode, err) == (0, "")
         outcome = [json.loads(line) for line in out.splitlines()]
         assert {name for name, status, _ in outcome if status in ("fetched", "present")} == set(wanted)
