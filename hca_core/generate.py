@@ -150,7 +150,7 @@ def _show(operation: Operation, result: Any, show: Show) -> None:
 
 def _stream(client: Any, method: Any, arguments: dict[str, Any], output_file: str | None, show: Show) -> None:
     """Write the content of a file as it arrives, resumed when the connection breaks, checked at the end."""
-    from hca_core import transfer
+    from hca_core import content
     from hca_core.http import REDIRECTS
 
     with method.stream(**arguments) as first:
@@ -163,13 +163,13 @@ def _stream(client: Any, method: Any, arguments: dict[str, Any], output_file: st
             headers = {"Range": f"bytes={offset}-", "Accept-Encoding": "identity"}
             return client.send(method.operation, arguments, stream=True, headers=headers, tries=1)
 
-        content = transfer.checked_blocks(first, reopen, client.promise(first))
+        blocks = content.checked_blocks(first, reopen, client.promise(first))
         if output_file:
             from hca_core import files
 
-            files.write_atomic(output_file, content, mode=0o666)
+            files.write_atomic(output_file, blocks, mode=0o666)
         else:
-            for block in content:
+            for block in blocks:
                 sys.stdout.buffer.write(block)
             sys.stdout.buffer.flush()
 

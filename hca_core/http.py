@@ -63,7 +63,7 @@ class Session:
         token: Callable[[], str] | None = None,
         token_origin: str = "",
         allow_http: bool = False,
-        connections: int = 32,
+        connections: int = 256,
         stopped: threading.Event | None = None,
         hint: str = HINT,
     ) -> None:

@@ -141,8 +141,10 @@ def _write_json(document: Any, stream: TextIO) -> None:
 
 
 def _write_jsonl(rows: Iterable[Any], stream: TextIO) -> None:
+    # One encoder for all rows: json.dumps would make one for each, which takes as long as the encoding.
+    encode = json.JSONEncoder(ensure_ascii=_is_narrow(), default=str, separators=(",", ":")).encode
     for row in rows:
-        stream.write(_dumps(row, separators=(",", ":")) + "\n")
+        stream.write(encode(row) + "\n")
 
 
 def _write_yaml(document: Any, stream: TextIO) -> None:

@@ -6,7 +6,7 @@ import inspect
 import os
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from hca_core import credentials, descriptions, http, log, openapi, paging
@@ -19,16 +19,10 @@ if TYPE_CHECKING:
 
     from requests import Response
 
+    from hca_core.content import Promise
     from hca_core.openapi import Operation
 
 CONTENT_KEY = "X-OpenAPI-Paginated-Content-Key"
-
-
-class Promise(NamedTuple):
-    """What a service promises of the bytes it sends: size in bytes and sha256, each None where it does not say."""
-
-    size: int | None = None
-    sha256: str | None = None
 
 
 class BoundOperation:
@@ -253,6 +247,8 @@ class ServiceClient(metaclass=_ServiceType):
 
     def promise(self, response: Response) -> Promise:
         """Return what the service promises of the bytes behind `response`; services that promise more override it."""
+        from hca_core.content import Promise
+
         return Promise()
 
     def clear_cache(self) -> None:

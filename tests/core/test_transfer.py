@@ -19,10 +19,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from hca_core import http, transfer
+from hca_core import content, http, parts, transfer
+from hca_core.content import Quota
 from hca_core.errors import IntegrityError, NetworkError, ServiceError
 from hca_core.testing import LoopbackService, Reply, reply
-from hca_core.transfer import Quota, Transfer
+from hca_core.transfer import Transfer
 
 MEBIBYTE = 1024 * 1024
 DATA = random.Random(1).randbytes(3 * MEBIBYTE + 17)
@@ -99,8 +100,8 @@ def ranges(service: LoopbackService) -> list[str | None]:
 
 
 def part_of(wanted: Transfer, data: bytes, owner: str) -> Path:
-    """Leave a part as a process called `owner` (`<host>-<pid>`) would."""
-    path = Path(transfer._part_prefix(wanted.target) + f"{owner}-1-1{transfer.PART_SUFFIX}")
+    """Leave a part as a process called `owner` (as `parts.owner` says it) would."""
+    path = Path(parts._prefix(wanted.target) + f"{owner}-1-1{parts.SUFFIX}")
     path.write_bytes(data)
     return path
 
@@ -109,7 +110,7 @@ def dead_owner() -> str:
     """Return the owner's name of a process of this machine that has ended."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    return f"{transfer._host()}-{ended.pid}"
+    return parts.owner(ended.pid)
 
 
 def eventually(condition, seconds: float = 15.0) -> None:
@@ -409,7 +410,7 @@ def test_a_wrong_part_of_another_machine_heals_too(service, remote):
 def test_the_part_of_a_living_process_is_copied_and_left_alone(service, remote, tmp_path):
     """Its bytes may be used; when the file can't be had here, the other process must still find its part."""
     wanted = remote()
-    left = part_of(wanted, DATA[:HALF], f"{transfer._host()}-{os.getppid()}")
+    left = part_of(wanted, DATA[:HALF], parts.owner(os.getppid()))
     service.on("GET", "/file").reply(body=DATA[:-1] + b"\0", ranges=True)
     fetch_failing(wanted, IntegrityError)
     assert ranges(service) == [f"bytes={HALF}-", None]
@@ -612,11 +613,11 @@ def test_memory_does_not_grow_with_the_file(service, remote):
 def test_checked_blocks_resume_and_tell_wrong_content(service, remote):
     wanted = remote()
     script = service.on("GET", "/file").truncate(HALF, body=DATA, ranges=True).reply(body=DATA, ranges=True)
-    promise = transfer.Expected(len(DATA), sha256(DATA))
-    assert b"".join(transfer.checked_blocks(wanted.open_at(0), wanted.open_at, promise)) == DATA
+    promise = content.Promise(len(DATA), sha256(DATA))
+    assert b"".join(content.checked_blocks(wanted.open_at(0), wanted.open_at, promise)) == DATA
     script.reply(body=DATA[:-1] + b"\0", ranges=True)
     with pytest.raises(IntegrityError):
-        list(transfer.checked_blocks(wanted.open_at(0), wanted.open_at, promise))
+        list(content.checked_blocks(wanted.open_at(0), wanted.open_at, promise))
 
 
 def test_progress_counts_what_arrives(service, remote):

@@ -130,3 +130,23 @@ def test_a_bundles_manifest_is_kept_like_a_file():
 def test_what_a_service_says_of_a_file_is_checked(wrong):
     with pytest.raises(ValueError, match=r"file (name|'a/b.txt' has the)"):
         DSSFile.from_dss_bundle_response(ENTRY | wrong, "aws")
+
+
+def test_replace_takes_the_place_of_whatever_is_there(tmp_path):
+    source, target = tmp_path / "store" / "x", tmp_path / "bundle" / "bundle.json"
+    source.parent.mkdir()
+    source.write_bytes(b"new")
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    filestore.replace(str(source), str(target))
+    assert target.read_bytes() == b"new"
+    assert os.stat(target).st_ino == os.stat(source).st_ino
+
+
+def test_replace_by_the_same_file_leaves_nothing_behind(tmp_path):
+    """A rename between two links of one file does nothing at all (POSIX), so its source stays."""
+    source, target = tmp_path / "x", tmp_path / "bundle" / "bundle.json"
+    source.write_bytes(b"same")
+    filestore.replace(str(source), str(target))
+    filestore.replace(str(source), str(target))
+    assert os.listdir(target.parent) == ["bundle.json"]

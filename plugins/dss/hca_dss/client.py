@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from hca_core import versions
+from hca_core.content import Promise
 from hca_core.errors import UsageError
-from hca_core.service import Promise, ServiceClient
+from hca_core.service import ServiceClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hca_dss.client import DSSClient
 
 LAYOUTS = ("none", "bundle")
+_MOST_REMEMBERED = 65_536
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,9 @@ class Download:
         self._min_delay = min_delay
         self._directory = directory
         self._pending: dict[str, list[Wanted]] = {}  # content on its way -> who wants it
-        self._outcome: dict[str, bool] = {}  # content that is done -> whether it is there
+        # Content that is done -> whether it is there. The oldest is forgotten when there is much of it, so that memory
+        # does not grow with a manifest: if it is wanted once more, it is found on the disk.
+        self._outcome: dict[str, bool] = {}
 
     def run(self, wanted: Iterable[Wanted | Missing]) -> Report:
         """Fetch and link everything `wanted` and return the report. Raises OSError if the disk refuses."""
@@ -145,6 +148,8 @@ class Download:
         sha256 = result.transfer.sha256 or ""
         waiting = self._pending.pop(sha256)
         self._outcome[sha256] = result.status != "failed"
+        if len(self._outcome) > _MOST_REMEMBERED:
+            self._outcome.pop(next(iter(self._outcome)))
         if isinstance(result.error, HCAError):
             self.report.failures += [Missing(one.target or one.file.name, result.error) for one in waiting]
             return
@@ -232,12 +237,11 @@ def lay_out(bundle: Bundle, directory: str, keep: Callable[[DSSFile], bool], rep
         return
     own = DSSFile.for_bundle_manifest(bundle.manifest, bundle.uuid, bundle.version, replica)
     stored = filestore.path(directory, own.sha256)
-    os.makedirs(os.path.dirname(stored), exist_ok=True)
-    files.write_atomic(stored, bundle.manifest, mode=0o666)
-    target = os.path.join(folder, own.name)
-    if os.path.lexists(target):
-        os.unlink(target)  # ours, of an earlier run; a service may list the same bundle in another order
-    filestore.link(stored, target, own.sha256)
+    if not filestore.has_content(stored, own.sha256):
+        os.makedirs(os.path.dirname(stored), exist_ok=True)
+        files.write_atomic(stored, bundle.manifest, mode=0o666)
+    # What is there is ours, of an earlier run; a service may list the same bundle in another order.
+    filestore.replace(stored, os.path.join(folder, own.name))
 
 
 def keeper(

@@ -1,0 +1,121 @@
+"""Parts: what has arrived of a file that is not complete, beside its place, for this run or the next one to finish.
+
+Every process writes a part of its own, so two of them in one directory can't mix their bytes. There are no locks: on
+cluster file systems they do nothing (NFS, Lustre and GPFS often have none).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from functools import cache
+from typing import BinaryIO
+
+SUFFIX = ".part"
+OLD_SECONDS = 3600.0
+
+
+def new(target: str) -> str:
+    """Return the name of a new part of `target`. Nothing is made."""
+    return f"{_prefix(target)}{owner(os.getpid())}-{threading.get_ident()}-{time.monotonic_ns()}{SUFFIX}"
+
+
+def owner(pid: int) -> str:
+    """Return how the parts of a process of this machine are marked: the system's run, the namespace, the process."""
+    return f"{_namespace() or 'unknown'}-{pid}"
+
+
+def of(target: str) -> list[str]:
+    """Return the parts of `target` that there are, anybody's."""
+    prefix = os.path.basename(_prefix(target))
+    folder = os.path.dirname(target) or "."
+    try:
+        return [
+            os.path.join(folder, name)
+            for name in os.listdir(folder)
+            if name.startswith(prefix) and name.endswith(SUFFIX)
+        ]
+    except FileNotFoundError:
+        return []
+
+
+def opened(target: str, part: str, *, take_up: bool) -> BinaryIO:
+    """Make and open our `part` of `target`: with the longest part of another run in it if it may be used, else empty.
+
+    That of a process which is certainly dead becomes ours by a rename, which succeeds for one process only and needs
+    no room on the disk. Any other is copied: its owner may still write to it. Raises OSError.
+    """
+    taken = not take_up
+    for other in sorted(of(target), key=size, reverse=True):
+        dead = _is_dead(other)
+        if not taken:
+            try:
+                os.rename(other, part) if dead else shutil.copyfile(other, part)
+                taken = True
+            except FileNotFoundError:
+                continue  # another process took or finished it just now
+        if dead or _is_old(other):
+            drop(other)
+    # In one step, as another process that finishes the file drops all parts; whoever has one open does not mind.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(part, flags, 0o666), "r+b", buffering=0)
+
+
+def drop(path: str) -> None:
+    """Remove a part, if it is there."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def size(path: str) -> int:
+    """Return the size of a part in bytes, -1 if it is not there."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def _prefix(target: str) -> str:
+    folder, name = os.path.split(target)
+    return os.path.join(folder, f".{name}.")
+
+
+@cache
+def _namespace() -> str:
+    """Return what tells this run of the system and its process namespace from all others, "" where nothing does.
+
+    A host name would not: containers share it and do not see each other's processes, and a dead one must be dead.
+    """
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            boot = stream.read().strip().replace("-", "")
+        return f"{boot}{os.stat('/proc/self/ns/pid').st_ino:x}"
+    except OSError:
+        return ""
+
+
+def _is_dead(part: str) -> bool:
+    """Tell whether the process that wrote `part` has certainly ended."""
+    namespace, _, rest = part.removesuffix(SUFFIX).rpartition(".")[2].partition("-")
+    pid = rest.partition("-")[0]
+    if not _namespace() or namespace != _namespace() or not pid.isdigit() or int(pid) == os.getpid():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def _is_old(part: str) -> bool:
+    """Tell whether a part was not written to for so long that whoever still does will not miss it."""
+    try:
+        return time.time() - os.stat(part).st_mtime > OLD_SECONDS
+    except OSError:
+        return False
