@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -133,7 +133,7 @@ def _say(text: str, prefix: str = "hca: ") -> None:
         sys.stderr.write(f"{prefix}{text}\n")
         sys.stderr.flush()
     except OSError:
-        pass  # nobody listens any more; the exit status still tells
+        _discard(sys.stderr)  # nobody listens any more; the exit status still tells
 
 
 def _exit_code(end: SystemExit) -> int:
@@ -145,9 +145,16 @@ def _exit_code(end: SystemExit) -> int:
 
 
 def _closed_pipe() -> int:
-    # Python would complain about the unflushed stdout at exit; there is nobody left to read it.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard(sys.stdout)
     return ExitStatus.CLOSED_PIPE
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what `stream` still holds go nowhere: Python would try to write it at exit, and change the exit status."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):
+        pass  # a stream without a file, as a test has
 
 
 def _first_command(words: list[str]) -> int:
