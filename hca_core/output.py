@@ -214,10 +214,10 @@ def _write_separated(rows: Iterable[Any], columns: Sequence[str], stream: TextIO
 
 
 def _columns(rows: Sequence[Any]) -> list[str]:
-    """Return the names of the columns; rows that are lists (as a query can make them) have none."""
+    """Return the names of the columns; rows that are lists or plain values (as a query can make them) have none."""
     names: dict[str, None] = {}
     for row in rows:
-        names.update(dict.fromkeys(row if isinstance(row, dict) else [] if isinstance(row, list) else ["value"]))
+        names.update(dict.fromkeys(row if isinstance(row, dict) else []))
     return list(names)
 
 

@@ -293,3 +293,9 @@ def test_colour_on_terminals_only_and_not_with_no_color(hca):
 @pytest.mark.parametrize(("kind", "text"), [("tsv", "a\t1\nb\t2\n"), ("csv", "a,1\nb,2\n"), ("table", "a  1\nb  2\n")])
 def test_rows_that_a_query_made_lists_are_cells_without_a_header(show, kind, text):
     assert show([["a", 1], ["b", 2]], kind) == text
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv", "table"])
+def test_plain_values_need_no_header(show, kind):
+    assert show(["a", "b"], kind) == "a\nb\n"
+    assert show("a", kind) == "a\n"
