@@ -128,8 +128,8 @@ def run_operation(operation: Operation, service: str, values: dict[str, Any], sh
     method = getattr(client, operation.name)
     if operation.streams:
         _stream(client, method, arguments, output_file, show)
-    elif isinstance(method, PagedOperation) and not no_paginate:
-        show.pages(method.pages(**arguments))
+    elif isinstance(method, PagedOperation):
+        show.pages(iter([method.first_page(**arguments)]) if no_paginate else method.pages(**arguments))
     else:
         _show(operation, method(**arguments), show)
 

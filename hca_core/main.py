@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -113,6 +114,8 @@ def _told(error: Exception) -> int:
         return error.exit_status
     if isinstance(error, OSError):
         _say(redact(os_error_text(error)))
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+            _say("next: make room, then run the same command again", prefix="")
         return ExitStatus.ERROR
     _say(f"unexpected {type(error).__name__}: {redact(str(error))}")
     _say("next: run it again as 'hca --debug ...' and report what that shows", prefix="")

@@ -112,19 +112,16 @@ def with_items(document: Any, key: str, items: Any) -> Any:
 
 
 def rows_of(document: Any) -> Iterable[Any]:
-    """Return the rows of a result: itself if it is one, the one list of objects it holds, else one row of its own."""
+    """Return the rows of a result: those of a list, alone or wrapped (`{"items": [...]}`); else it is one row itself.
+
+    A list among other things is not taken for the rows: what else a document says would be lost without a word.
+    """
     if not isinstance(document, dict):
         return [document] if isinstance(document, (str, int, float, bool, type(None))) else document
     found: Any = document
     while isinstance(found, dict) and len(found) == 1:
         found = next(iter(found.values()))
-    if isinstance(found, list):
-        return found
-    if isinstance(found, dict):
-        lists = [value for value in found.values() if isinstance(value, list)]
-        if len(lists) == 1 and all(isinstance(row, dict) for row in lists[0]):
-            return list(lists[0])
-    return [document]
+    return found if isinstance(found, list) else [document]
 
 
 def _materialized(document: Any) -> Any:

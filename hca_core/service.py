@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from hca_core import credentials, descriptions, http, log, openapi, paging
 from hca_core.config import HCAConfig, get_config
-from hca_core.errors import ConfigError, LoginError, UsageError
+from hca_core.errors import ConfigError, HCAError, LoginError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -105,9 +105,21 @@ class PagedOperation(BoundOperation):
             return client.session.request(self.operation.method, url, json=body, authenticated=self.operation.secured)
 
         for response in paging.pages(first, follow):
-            document = http.decode_json(response)
-            key = response.headers.get(CONTENT_KEY, "results")
+            document, key = _document_and_key(response)
             yield paging.Page(document, paging.items(document, key), key)
+
+    def first_page(self, *arguments: Any, **keywords: Any) -> paging.Page:
+        """Return the first page; without items if the service's document has no list where it should have one."""
+        document, key = _document_and_key(self._send(arguments, keywords))
+        try:
+            return paging.Page(document, paging.items(document, key), key)
+        except HCAError:
+            return paging.Page(document, [], key)
+
+
+def _document_and_key(response: Response) -> tuple[Any, str]:
+    """Return the document of a page and the dotted key of its items, which the service tells in a header."""
+    return http.decode_json(response), response.headers.get(CONTENT_KEY, "results")
 
 
 class _ServiceType(type):

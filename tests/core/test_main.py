@@ -41,7 +41,11 @@ CASES = {
     "partly": (errors.PartialError("2 of 3 failed"), 7, "hca: 2 of 3 failed\n"),
     "plugin": (errors.PluginError("no use", hint="out with it"), 8, "hca: no use; next: out with it\n"),
     "file": (FileNotFoundError(2, "No such file or directory", "x.tsv"), 1, "hca: x.tsv: No such file or directory\n"),
-    "disk": (OSError(28, "No space left on device"), 1, "hca: No space left on device\n"),
+    "disk": (
+        OSError(28, "No space left on device"),
+        1,
+        "hca: No space left on device\nnext: make room, then run the same command again\n",
+    ),
     "click": (click.ClickException("clicked"), 1, "hca: clicked\n"),
     "exit": (SystemExit(7), 7, ""),
     "exit without": (SystemExit(), 0, ""),

@@ -46,8 +46,9 @@ def download(shelf, small_disk, start_hca):
 
 def test_a_full_disk(shelf, small_disk, download):
     status, err = download()
-    assert (status, err.count("\n")) == (1, 1)
+    assert (status, err.count("\n")) == (1, 2)
     assert err.startswith(f"hca: {small_disk.folder}")
+    assert err.endswith("next: make room, then run the same command again\n")
     assert "No space left on device" in err
     # Room for the file, but not for the file and a copy of what had arrived of it.
     small_disk.remount("size=3500k")
