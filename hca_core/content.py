@@ -59,9 +59,9 @@ class Quota:
 
 def _asked_wait(error: Exception) -> float:
     """Return the seconds that the service asks to wait before the next try; 0 if it does not ask."""
-    from hca_core import http
+    from hca_core import answers
 
-    return http.retry_after(error.response) or 0.0 if isinstance(error, ServiceError) else 0.0
+    return answers.retry_after(error.response) or 0.0 if isinstance(error, ServiceError) else 0.0
 
 
 def blocks(

@@ -10,7 +10,7 @@ import re
 import time
 from typing import Any
 
-from hca_core import files, paths
+from hca_core import files, paths, urls
 from hca_core.errors import ConfigError, LoginError
 
 NEARLY_EXPIRED_SECONDS = 10.0
@@ -66,9 +66,7 @@ def is_expired(access_token: str) -> bool:
 
 
 def _host(url: str) -> str:
-    from hca_core.http import origin
-
-    scheme, host, port = origin(url)
+    scheme, host, port = urls.origin(url)
     named = f"[{host}]" if ":" in host else host
     return f"{scheme}://{named}" + ("" if (scheme, port) in (("https", 443), ("http", 80)) else f":{port}")
 

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests  # noqa: TID253 - this module is the one that owns it; nothing imports it before a request is due
 
-from hca_core import __version__, log
+from hca_core import __version__, answers, log, urls
 from hca_core.errors import HCAError, NetworkError, UsageError, service_error
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Session:
         self.stopped = stopped or threading.Event()
         self.hint = hint
         self._token = token
-        self._token_origin = origin(token_origin) if token_origin else None
+        self._token_origin = urls.origin(token_origin) if token_origin else None
         self._allow_http = allow_http
         self._session = requests.Session()
         adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=connections)
@@ -113,7 +113,7 @@ class Session:
         """Send once, and follow nothing. Raises requests' exceptions."""
         url = prepared.url or ""
         self._check(url)
-        if authenticated and self._token and origin(url) == self._token_origin:
+        if authenticated and self._token and urls.origin(url) == self._token_origin:
             # Asked for at every try: a token may be renewed between two of them.
             prepared.headers["Authorization"] = f"Bearer {self._token()}"
         started = time.monotonic()
@@ -191,12 +191,12 @@ class _Exchange:
             try:
                 response = self.session.send(prepared, authenticated=self.authenticated, stream=self.stream)
                 if not self.stream and response.status_code < 300:
-                    _read(response)  # here, so that an answer that breaks off is asked for again
+                    answers.read(response)  # here, so that an answer that breaks off is asked for again
             except requests.RequestException as error:
                 self._after_failure(error, prepared.url or url)
                 continue
             if response.status_code in REDIRECTS and "Location" in response.headers:
-                _released(response)
+                answers.release(response)
                 target = self._target(response)
                 if target is None:
                     response.history = history
@@ -210,7 +210,7 @@ class _Exchange:
             elif response.status_code in TRANSIENT and self._repeats(response):
                 continue
             elif response.status_code >= 400:
-                raise service_error(response, problem_of(response))
+                raise service_error(response, answers.problem_of(response))
             else:
                 response.history = history
                 return response
@@ -218,11 +218,9 @@ class _Exchange:
     def _after_failure(self, error: requests.RequestException, url: str) -> None:
         """Wait before the next try, or raise NetworkError if there is none."""
         self.failures += 1
-        text = explain(error, url, self.session.policy)
+        text = answers.explain(error, url, self.session.policy)
         # A connection that was never made carried nothing, so even a POST may be sent again.
-        unsent = isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)) or _refused(
-            error
-        )
+        unsent = answers.was_never_sent(error)
         # Refused and unknown hosts seldom come back within seconds: fewer tries, so that a typo is told soon.
         tries = min(self.tries, 3) if unsent else self.tries
         hopeless = isinstance(error, (requests.exceptions.SSLError, requests.exceptions.InvalidURL))
@@ -234,7 +232,7 @@ class _Exchange:
 
     def _repeats(self, response: requests.Response) -> bool:
         """Wait and tell whether to try again after a transient status; the service's Retry-After is its consent."""
-        asked = retry_after(response)
+        asked = answers.retry_after(response)
         if asked is None and self.method not in IDEMPOTENT:
             return False
         self.failures += 1
@@ -250,12 +248,12 @@ class _Exchange:
         if urlsplit(target).scheme not in ("http", "https"):
             return None
         if self.method not in ("GET", "HEAD") and (
-            response.status_code not in (307, 308) or origin(target) != origin(response.url)
+            response.status_code not in (307, 308) or urls.origin(target) != urls.origin(response.url)
         ):
             raise HCAError(f"the service redirects a {self.method} to {target}; that is not followed")
         if urlsplit(response.url).scheme == "https" and urlsplit(target).scheme == "http":
             raise HCAError(f"the service redirects from https to {target}; that is not followed")
-        asked = retry_after(response)
+        asked = answers.retry_after(response)
         # A wait of nothing is no wait: a service that asks for it again and again goes in a circle too.
         self.hops = 0 if asked else self.hops + 1
         if self.hops > MOST_HOPS:
@@ -265,7 +263,7 @@ class _Exchange:
         return target
 
     def _patiently(self, response: requests.Response, seconds: float, why: str) -> None:
-        _released(response)  # others may use the connection meanwhile
+        answers.release(response)  # others may use the connection meanwhile
         # A little more than asked, so that many clients do not come back in the same instant; never less.
         seconds += random.uniform(0, min(1.0, 0.1 * seconds))  # noqa: S311
         if time.monotonic() - self.started + seconds > self.session.policy.patience:
@@ -273,124 +271,6 @@ class _Exchange:
         if seconds >= 1:
             log.logger().info("%s; waiting %.0f s", why, seconds)
         self.session.wait(seconds)
-
-
-@lru_cache(maxsize=64)
-def _is_this_machine(netloc: str) -> bool:
-    return is_loopback(f"http://{netloc}")
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of `url`: what a token belongs to (RFC 6454)."""
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether the host of `url` is this machine."""
-    import ipaddress
-
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def retry_after(response: requests.Response) -> float | None:
-    """Return the seconds that a Retry-After header asks to wait (a number or a date, RFC 9110 §10.2.3), or None."""
-    value = response.headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value)) if value.replace(".", "", 1).isdigit() else _seconds_until(value)
-    except (ValueError, TypeError):
-        return None
-
-
-def _seconds_until(date: str) -> float:
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
-
-    moment = parsedate_to_datetime(date)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def problem_of(response: requests.Response) -> object:
-    """Return what the body of an error answer says: a document if it is JSON, else text, at most 64 KiB of it."""
-    try:
-        body = response.raw.read(65536, decode_content=True) if not response._content_consumed else response.content  # type: ignore[attr-defined]
-    except Exception:  # noqa: BLE001 - the status alone is worth telling
-        body = b""
-    finally:
-        response.close()
-    response._content, response._content_consumed = body, True  # type: ignore[attr-defined]
-    if "json" in response.headers.get("Content-Type", ""):
-        import json
-
-        try:
-            return json.loads(body)
-        except ValueError:
-            pass
-    return body.decode("utf-8", "replace")
-
-
-def decode_json(response: requests.Response) -> Any:
-    """Return the decoded body. Raises HCAError if the service sent something else than JSON."""
-    try:
-        return response.json()
-    except requests.exceptions.JSONDecodeError as error:
-        kind = response.headers.get("Content-Type", "no content type")
-        raise HCAError(f"{response.url} answered {response.status_code} with {kind} that is not JSON") from error
-    except requests.RequestException as error:
-        raise NetworkError(explain(error, response.url, Policy())) from error
-
-
-def explain(error: Exception, url: str, policy: Policy) -> str:
-    """Return one sentence for an exception of the HTTP library, without its inner names."""
-    parts = urlsplit(url)
-    where = f"{parts.scheme}://{parts.netloc}"
-    text = str(error)
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return f"{where} took no connection within {policy.connect_timeout:.0f} s"
-    if isinstance(error, requests.exceptions.ReadTimeout) or "Read timed out" in text:
-        return f"{where} sent nothing for {policy.read_timeout:.0f} s"
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"{where} has no certificate that can be trusted ({_innermost(error)})"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return f"the proxy on the way to {where} does not answer"
-    if "Connection refused" in text:
-        return f"nothing listens at {where} (connection refused)"
-    if "NameResolutionError" in text or "getaddrinfo" in text:
-        return f"the host of {where} is not known (name resolution failed)"
-    return f"the connection to {where} broke ({_innermost(error)})"
-
-
-def _refused(error: requests.RequestException) -> bool:
-    return isinstance(error, requests.exceptions.ConnectionError) and (
-        "NewConnectionError" in repr(error)
-        or "NameResolutionError" in repr(error)
-        or "Connection refused" in str(error)
-    )
-
-
-def _innermost(error: BaseException) -> str:
-    while error.args and isinstance(error.args[-1], BaseException):
-        error = error.args[-1]
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, BaseException):
-        return _innermost(reason)
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def _read(response: requests.Response) -> None:
-    try:
-        response.content  # noqa: B018 - reading it is the point
-    except BaseException:
-        response.close()
-        raise
 
 
 def _redirected(prepared: requests.PreparedRequest, target: str) -> requests.PreparedRequest:
@@ -406,12 +286,6 @@ def _redirected(prepared: requests.PreparedRequest, target: str) -> requests.Pre
     return again
 
 
-def _released(response: requests.Response) -> None:
-    """Give the connection back: read what little a redirect or an error carries, or close it if that is much."""
-    try:
-        if int(response.headers.get("Content-Length", "0") or 0) <= 65536:
-            response.content  # noqa: B018 - reading it is the point
-        else:
-            response.close()
-    except (requests.RequestException, ValueError):
-        response.close()
+@lru_cache(maxsize=64)
+def _is_this_machine(netloc: str) -> bool:
+    return urls.is_loopback(f"http://{netloc}")

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from hca_core import credentials, descriptions, http, log, openapi, paging
+from hca_core import answers, credentials, descriptions, http, log, openapi, paging, urls
 from hca_core.config import HCAConfig, get_config
 from hca_core.errors import ConfigError, HCAError, LoginError, UsageError
 
@@ -119,7 +119,7 @@ class PagedOperation(BoundOperation):
 
 def _document_and_key(response: Response) -> tuple[Any, str]:
     """Return the document of a page and the dotted key of its items, which the service tells in a header."""
-    return http.decode_json(response), response.headers.get(CONTENT_KEY, "results")
+    return answers.decode_json(response), response.headers.get(CONTENT_KEY, "results")
 
 
 class _ServiceType(type):
@@ -232,7 +232,7 @@ class ServiceClient(metaclass=_ServiceType):
     def _check_login(self) -> None:
         """Raise LoginError before any request is made, if there is no token or it would have to go to another host."""
         credentials.token(self.swagger_url, self.service)
-        if http.origin(self.base_url) != http.origin(self.swagger_url):
+        if urls.origin(self.base_url) != urls.origin(self.swagger_url):
             raise LoginError(
                 f"the description at {self.swagger_url} sends calls to {self.base_url}; the token stays here",
                 hint="configure the description that the service itself serves",
@@ -318,7 +318,7 @@ def decoded(response: Response) -> Any:
     if not response.content:
         return None if "json" in response.headers.get("Content-Type", "json") else b""
     if response.headers.get("Content-Type", "").startswith("application/json"):
-        return http.decode_json(response)
+        return answers.decode_json(response)
     return response.content
 
 

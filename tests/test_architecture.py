@@ -176,7 +176,7 @@ def test_heavy_libraries_are_banned_at_module_level():
         *("requests", "stevedore", "tabulate", "tqdm", "urllib3", "yaml"),
     } <= banned
     excused = {path.name for path in sources(CORE) if "noqa: TID253" in path.read_text()}
-    assert excused <= {"http.py"}
+    assert excused <= {"http.py", "answers.py"}  # the second is loaded with the first only
 
 
 def test_the_packaged_description_is_the_one_the_embedded_deployment_serves():

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hca_core import http
+from hca_core import answers, http, urls
 from hca_core.errors import HCAError, NetworkError, ServiceError, ServiceNotFoundError, ServiceRefusedError, UsageError
 from hca_core.http import Policy, Session
 from hca_core.testing import LoopbackService, reply
@@ -454,7 +454,7 @@ def test_netrc_is_not_used(service, session, isolated_home, monkeypatch):
     ],
 )
 def test_origins(one, two, same):
-    assert (http.origin(one) == http.origin(two)) is same
+    assert (urls.origin(one) == urls.origin(two)) is same
 
 
 # http and https
@@ -483,7 +483,7 @@ def test_http_to_a_foreign_host_is_refused(session, url):
     "url", ["http://127.0.0.1:1", "http://127.8.9.1", "http://[::1]:1", "http://localhost", "http://dss.localhost:8"]
 )
 def test_http_to_this_machine_is_fine(url):
-    assert http.is_loopback(url)
+    assert urls.is_loopback(url)
 
 
 def test_a_redirect_to_http_on_a_foreign_host_is_refused(service, session):
@@ -628,7 +628,7 @@ def test_an_answer_that_is_not_json_is_told(service, session):
     service.on("GET", "/x").reply(body=b"<html>", headers={"Content-Type": "text/html"})
     answer = session.request("GET", service.url + "/x")
     with pytest.raises(HCAError, match="text/html that is not JSON"):
-        http.decode_json(answer)
+        answers.decode_json(answer)
 
 
 def test_a_stream_is_not_read(service, session):
