@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter, deque
 from contextlib import closing
@@ -11,10 +10,10 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from hca_core import files, log, names, output, transfer
+from hca_core import files, log, transfer
 from hca_core.errors import HCAError, NotFoundError, PartialError, UsageError, several
-from hca_dss import filestore, manifest
-from hca_dss.files import IDENTIFIER, DSSFile
+from hca_dss import bundles, filestore, manifest
+from hca_dss.files import DSSFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -176,57 +175,7 @@ class Download:
                 self.report.failures.append(Missing(one.target, error))
 
 
-@dataclass(frozen=True)
-class Bundle:
-    """A bundle as the service listed it, checked: its files, and its manifest as bytes."""
-
-    uuid: str
-    version: str
-    files: tuple[DSSFile, ...]
-    manifest: bytes
-
-    @property
-    def fqid(self) -> str:
-        """Fully qualified identifier: `<uuid>.<version>`."""
-        return f"{self.uuid}.{self.version}"
-
-
-def read_bundle(client: DSSClient, uuid: str, version: str, replica: str) -> Bundle:
-    """Return a bundle, its latest version if `version` is empty. Raises HCAError if it can't be laid out safely."""
-    document = output.merged(client.pages("get_bundle", uuid=uuid, version=version or None, replica=replica))
-    bundle = document.get("bundle") if isinstance(document, dict) else None
-    if not isinstance(bundle, dict):
-        raise HCAError(f"the service's answer for bundle {uuid} has no 'bundle' in it")
-    told = str(bundle.get("uuid")), str(bundle.get("version"))
-    wanted = (uuid.lower(), version or told[1])
-    if (told[0].lower(), told[1]) != wanted or not all(IDENTIFIER.fullmatch(part) for part in told):
-        raise HCAError(
-            f"asked for bundle {uuid} version {version or 'latest'}, but the service answered {'.'.join(told)}"
-        )
-    listed, problems = [], []
-    for entry in bundle["files"]:
-        try:
-            listed.append(DSSFile.from_dss_bundle_response(entry, replica))
-        except (ValueError, AttributeError) as error:
-            problems.append(str(error))
-    file_names = [file.name for file in listed]
-    problems += [
-        f"file name {name!r} is there twice, at least but for its case" for name in names.case_clashes(file_names)
-    ]
-    problems += [f"file name {name!r} is that of a directory, too" for name in _also_directories(file_names)]
-    if problems:
-        raise HCAError(several(problems, f"bundle {uuid} can't be laid out on disk, and nothing of it was written"))
-    text = json.dumps(document, indent=4, sort_keys=True).encode()
-    return Bundle(uuid.lower(), told[1], tuple(listed), text)
-
-
-def _also_directories(file_names: Sequence[str]) -> list[str]:
-    """Return the names that another one has a file below, as `a` for `a/b`."""
-    directories = {name[:position].casefold() for name in file_names for position, one in enumerate(name) if one == "/"}
-    return sorted({name for name in file_names if name.casefold() in directories})
-
-
-def lay_out(bundle: Bundle, directory: str, keep: Callable[[DSSFile], bool], replica: str) -> Iterator[Wanted]:
+def lay_out(bundle: bundles.Bundle, directory: str, keep: Callable[[DSSFile], bool], replica: str) -> Iterator[Wanted]:
     """Yield the files of `bundle` that are to be kept, with their places, and write its manifest among them."""
     folder = os.path.join(directory, bundle.fqid)
     for file in bundle.files:
@@ -263,7 +212,7 @@ def keeper(
 
 def of_bundle(run: Download, uuid: str, version: str, keep: Callable[[DSSFile], bool]) -> Report:
     """Download one bundle."""
-    bundle = read_bundle(run.client, uuid, version, run.replica)
+    bundle = bundles.read(run.client, uuid, version, run.replica)
     run.report.bundles.append(bundle.fqid)
     return run.run(lay_out(bundle, run.report.directory, keep, run.replica))
 
@@ -289,7 +238,7 @@ def of_manifest(run: Download, path: str, layout: str, no_metadata: bool, no_dat
 def _by_row(run: Download, path: str) -> Iterator[Wanted | Missing]:
     @lru_cache(maxsize=8)
     def versions(bundle_uuid: str, bundle_version: str) -> dict[str, str]:
-        bundle = read_bundle(run.client, bundle_uuid, bundle_version, run.replica)
+        bundle = bundles.read(run.client, bundle_uuid, bundle_version, run.replica)
         return {file.uuid: file.version for file in bundle.files}
 
     for row in manifest.rows(path):
@@ -307,11 +256,11 @@ def _by_row(run: Download, path: str) -> Iterator[Wanted | Missing]:
 
 
 def _by_bundle(
-    run: Download, bundles: dict[tuple[str, str], list[manifest.Row]], no_metadata: bool, no_data: bool
+    run: Download, listed_rows: dict[tuple[str, str], list[manifest.Row]], no_metadata: bool, no_data: bool
 ) -> Iterator[Wanted | Missing]:
-    for (uuid, version), rows in bundles.items():
+    for (uuid, version), rows in listed_rows.items():
         try:
-            bundle = read_bundle(run.client, uuid, version, run.replica)
+            bundle = bundles.read(run.client, uuid, version, run.replica)
         except HCAError as error:
             yield Missing(f"{uuid}.{version}", error)
             continue
@@ -352,7 +301,7 @@ def _by_collection(run: Download, contents: list[Any]) -> Iterator[Wanted | Miss
             if kind == "collection":
                 waiting.extend(_contents(run, uuid, version))
             elif kind == "bundle":
-                bundle = read_bundle(run.client, uuid, version, run.replica)
+                bundle = bundles.read(run.client, uuid, version, run.replica)
                 run.report.bundles.append(bundle.fqid)
                 yield from lay_out(bundle, run.report.directory, lambda file: True, run.replica)
             else:
