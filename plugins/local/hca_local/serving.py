@@ -23,6 +23,7 @@ from hca_local.server.log import ServiceLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from hca_local.data_directory import DataDirectory
     from hca_local.order import Order
@@ -100,9 +101,14 @@ def _server(served: Deployment, log: ServiceLog) -> uvicorn.Server:
 
 def _run(server: uvicorn.Server, listener: socket.socket, served: Deployment) -> None:
     """Run the event loop until the server is told to stop."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # uvicorn handles signals while it runs, and raises them once more when it is done. One that comes before
+        # must not be lost: whoever sent it waits for the end.
+        server.should_exit = True
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn handles these while it runs, and raises them once more when it is done: that is to mean nothing.
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, stop)
 
     async def until_stopped() -> None:
         await server.serve(sockets=[listener])
