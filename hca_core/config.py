@@ -114,6 +114,12 @@ class HCAConfig(Section):
             node = node[key]
         return plain(node)
 
+    def packaged_default(self, section: str, key: str) -> Any:
+        """Return what the plugin of a service section ships for `key`, whatever other layers say; None if nothing."""
+        self._ensure(section)
+        defaults, _ = self._sections.get(section, ({}, {}))
+        return defaults.get(key)
+
     def assign(self, dotted: str, value: Any) -> None:
         """Set the value at a `dotted` key in this object; nothing is written."""
         self._assign(tuple(dotted.split(".")), plain(value))

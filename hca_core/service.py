@@ -163,9 +163,14 @@ class ServiceClient(metaclass=_ServiceType):
             self._policy,
             token=lambda: credentials.token(self.swagger_url, self.service),
             token_origin=self.swagger_url,
-            hint=self.retired_hint if self._is_default and self.retired_hint else http.Session.HINT,
+            hint=self._unreachable_hint(),
             allow_http=bool(self.config.lookup(f"{type(self).__name__}.allow_http", False)),
         )
+
+    def _unreachable_hint(self) -> str:
+        """Return the next step when nobody answers; old clients wrote the default URL into people's files."""
+        default = self.config.packaged_default(type(self).__name__, "swagger_url")
+        return self.retired_hint if self.retired_hint and self.swagger_url == default else http.Session.HINT
 
     @cached_property
     def swagger_spec(self) -> dict[str, Any]:

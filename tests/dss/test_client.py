@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hca.dss import DSSClient
+from hca_core.config import HCAConfig
 from hca_core.errors import ExitStatus, UsageError
 from hca_core.testing import reply
 
@@ -90,3 +91,19 @@ def test_a_terminal_gets_a_progress_bar(bundle, hca, write_manifest, verb):
     assert hca(*words, "--download-dir", "5", terminal=True).exit_status == 0
     stored = f"1/.hca/v2/files_2_4/{SHA[:2]}/{SHA[2:6]}/{SHA}"
     assert Path(stored).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("pinned", [True, False], ids=["in a file", "by default"])
+def test_who_asks_the_retired_service_is_told_what_there_is_instead(isolated_home, pinned):
+    """Old clients wrote the default address into people's own files."""
+    if pinned:
+        url = "https://dss.data.humancellatlas.org/v1/swagger.json"
+        config = HCAConfig()
+        config.assign("DSSClient.swagger_url", url)
+        config.save()
+    assert "hca local up" in DSSClient(config=HCAConfig()).session.hint
+
+
+def test_who_asks_another_service_is_told_to_look_at_the_address():
+    hint = DSSClient(swagger_url="https://dss.example.org/v1/swagger.json").session.hint
+    assert "hca config list" in hint
