@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-FORMATS = ("json", "jsonl", "yaml", "table", "tsv", "csv")  # as output.FORMATS, whose module a help page need not load
+FORMATS = ("json", "jsonl", "yaml", "table", "tsv", "csv")  # what hca_core.output writes
 
 
 class Verb(click.Command):

@@ -61,7 +61,6 @@ class ServiceGroup(PluginGroup):
         from hca_core import descriptions, openapi, paths
         from hca_core.errors import HCAError
 
-        document = None
         if os.path.isdir(os.path.join(paths.cache_dir(), "api")):
             try:
                 document = descriptions.cached(self._configured_url())

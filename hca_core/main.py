@@ -13,12 +13,12 @@ from hca_core import __version__, discover
 from hca_core.context import Hca
 from hca_core.errors import ExitStatus, HCAError, PluginError
 from hca_core.lazy import PluginGroup
+from hca_core.log import LEVELS, redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMPLETION = "_HCA_COMPLETE"  # set by the shell scripts that `hca completion` prints
-LOG_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 
 OWN_COMMANDS = {
     "clear-hca-cache": ("hca_core.verbs.cache:clear_hca_cache", "Drop the cached descriptions of services."),
@@ -38,7 +38,7 @@ OWN_COMMANDS = {
     epilog="Run 'hca COMMAND --help' for the options of a command.",
 )
 @click.version_option(__version__, message="hca %(version)s")
-@click.option("--log-level", type=click.Choice(LOG_LEVELS), help="What to tell on stderr.  [default: INFO]")
+@click.option("--log-level", type=click.Choice(LEVELS), help="What to tell on stderr.  [default: INFO]")
 @click.option("--debug", is_flag=True, help="Trace requests, and show the Python traceback of an error.")
 @click.pass_context
 def hca(ctx: click.Context, log_level: str | None, debug: bool) -> None:
@@ -86,16 +86,12 @@ def _run(words: list[str]) -> int:
         if debug:
             import traceback
 
-            from hca_core.log import redact
-
             sys.stderr.write(redact(traceback.format_exc()))
         return _told(error)
 
 
 def _told(error: Exception) -> int:
     """Say what went wrong in one sentence and return the exit status."""
-    from hca_core.log import redact
-
     if isinstance(error, click.UsageError):
         _say(redact(error.format_message()))
         if error.ctx is not None:

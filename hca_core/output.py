@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from hca_core.paging import Page
 
-FORMATS = ("json", "jsonl", "yaml", "table", "tsv", "csv")
 _SEPARATORS = re.compile(r"[\t\r\n]+")  # what would end a cell or a row for readers of tsv that know no quotes
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 

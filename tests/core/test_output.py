@@ -13,8 +13,9 @@ import tracemalloc
 import pytest
 import yaml  # noqa: TID253
 
+from hca_core.commands import FORMATS
 from hca_core.errors import UsageError
-from hca_core.output import FORMATS, Query, Show, merged, rows_of
+from hca_core.output import Query, Show, merged, rows_of
 from hca_core.paging import Page
 
 ROWS = [{"a": "x", "b": 1}, {"a": 'y, "z"', "c": {"d": [1, None]}}, {"a": None, "b": True}]

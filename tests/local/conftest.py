@@ -135,3 +135,17 @@ def until() -> Callable[[Callable[[], Any]], Any]:
         return value
 
     return wait
+
+
+@pytest.fixture
+def is_alive() -> Callable[[int], bool]:
+    """Return a function that tells whether there is a process with a number."""
+
+    def alive(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    return alive

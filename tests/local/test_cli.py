@@ -34,14 +34,6 @@ def shell(script: str, *, environment: dict[str, str]) -> str:
     return subprocess.run(command, env=inherited, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_the_group_is_in_the_list_with_its_line(hca: Hca) -> None:
     assert re.search(r"^  local +Run the data services on this machine\.$", hca("--help").stdout, re.MULTILINE)
 
@@ -67,7 +59,9 @@ def test_help_loads_neither_server_nor_database() -> None:
     assert not loaded & {"starlette", "uvicorn", "sqlite3", "asyncio", "jsonschema", "requests"}
 
 
-def test_a_day_in_the_life(hca: Hca, http: requests.Session, data: Path, until: Until) -> None:
+def test_a_day_in_the_life(
+    hca: Hca, http: requests.Session, data: Path, until: Until, is_alive: Callable[[int], bool]
+) -> None:
     before = hca("local", "status", "--data", data, "--output", "json")
     assert (before.returncode, json.loads(before.stdout)[0]["state"]) == (1, "stopped")
     assert not data.exists(), "asking must not make anything"

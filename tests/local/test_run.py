@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -27,14 +26,6 @@ state = json.load(open(os.path.join(os.path.dirname(config), "state.json")))
 print(json.dumps({"pid": os.getpid(), "server": state["pid"], "data": os.path.dirname(config)}), flush=True)
 sys.stdin.read()
 """
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_nothing_of_its_own_is_printed(hca: Hca) -> None:
@@ -84,7 +75,7 @@ def test_a_command_that_can_not_be_run(hca: Hca, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_go_to_the_command(number: int) -> None:
+def test_signals_go_to_the_command(number: int, is_alive: Callable[[int], bool]) -> None:
     code = WAITING.replace("sys.stdin.read()", "").replace(
         "print(",
         "import os, signal\n"
@@ -107,7 +98,7 @@ def test_signals_go_to_the_command(number: int) -> None:
     assert not Path(told["data"]).exists()
 
 
-def test_a_command_that_a_signal_ends() -> None:
+def test_a_command_that_a_signal_ends(is_alive: Callable[[int], bool]) -> None:
     command = [*RUN, sys.executable, "-c", WAITING]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -119,7 +110,7 @@ def test_a_command_that_a_signal_ends() -> None:
     assert not is_alive(told["server"])
 
 
-def test_the_server_does_not_outlive_a_killed_run(until: Until) -> None:
+def test_the_server_does_not_outlive_a_killed_run(until: Until, is_alive: Callable[[int], bool]) -> None:
     command = [*RUN, sys.executable, "-c", WAITING]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
