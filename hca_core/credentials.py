@@ -23,11 +23,11 @@ def store_file() -> str:
 
 
 def token(url: str, service: str) -> str:
-    """Return the bearer token for the service at `url`: `HCA_TOKEN`, else the one that login stored for its host.
+    """Return the bearer token for the service at `url`: see `known`.
 
     Raises LoginError if there is none, or one that can't be a token.
     """
-    found = os.environ.get("HCA_TOKEN", "").strip() or stored(url)
+    found = known(url)
     hint = f"hca {service} login, or set HCA_TOKEN"
     if not found:
         raise LoginError(f"this needs a login at {_host(url)}", hint)
@@ -36,21 +36,28 @@ def token(url: str, service: str) -> str:
     return found
 
 
+def known(url: str) -> str | None:
+    """Return what there is as a token for the service at `url`, or None. Raises ConfigError if a file is broken.
+
+    `HCA_TOKEN` goes before what login stored for its host, and that before what the file named by
+    `HCA_CREDENTIALS_FILE` has for it, which somebody else keeps: login and logout leave it alone.
+    """
+    return os.environ.get("HCA_TOKEN", "").strip() or stored(url) or _given(url)
+
+
 def stored(url: str) -> str | None:
     """Return the token that is stored for the host of `url`, or None. Raises ConfigError if the file is broken."""
-    entry = _load().get(_host(url))
-    found = entry.get("access_token") if isinstance(entry, dict) else None
-    return str(found) if found else None
+    return _token_in(_load(store_file()), url)
 
 
 def store(url: str, access_token: str) -> None:
     """Keep `access_token` for the host of `url`. Raises ConfigError if it can't be written."""
-    _save({**_load(), _host(url): {"access_token": access_token}})
+    _save({**_load(store_file()), _host(url): {"access_token": access_token}})
 
 
 def forget(url: str) -> None:
     """Drop what is stored for the host of `url`, if anything is. Raises ConfigError if it can't be written."""
-    entries = _load()
+    entries = _load(store_file())
     if entries.pop(_host(url), None) is not None:
         _save(entries)
 
@@ -71,8 +78,18 @@ def _host(url: str) -> str:
     return f"{scheme}://{named}" + ("" if (scheme, port) in (("https", 443), ("http", 80)) else f":{port}")
 
 
-def _load() -> dict[str, Any]:
-    path = store_file()
+def _given(url: str) -> str | None:
+    path = os.environ.get("HCA_CREDENTIALS_FILE", "")
+    return _token_in(_load(path), url) if path else None
+
+
+def _token_in(entries: dict[str, Any], url: str) -> str | None:
+    entry = entries.get(_host(url))
+    found = entry.get("access_token") if isinstance(entry, dict) else None
+    return str(found) if found else None
+
+
+def _load(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as stream:
             entries = json.load(stream)

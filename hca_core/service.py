@@ -300,8 +300,8 @@ class ServiceClient(metaclass=_ServiceType):
 
     def expired_token(self) -> bool:
         """Tell whether there is a token and it has expired, or will within seconds."""
-        found = os.environ.get("HCA_TOKEN") or credentials.stored(self.swagger_url)
-        return bool(found) and credentials.is_expired(str(found))
+        found = credentials.known(self.swagger_url)
+        return found is not None and credentials.is_expired(found)
 
     @staticmethod
     def load_swagger_json(swagger_json: TextIO, ptr_str: str = "$ref") -> Any:

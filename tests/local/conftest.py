@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+import uuid
 from contextlib import ExitStack
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
+from hca_core import checksums
 from hca_local import control, data_directory, launch
 from hca_local.data_directory import DataDirectory
+from hca_local.identity.issuer import Issuer, load_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +28,9 @@ if TYPE_CHECKING:
     import requests
 
     from hca_local.launch import Launched
+
+
+VERSION = "2019-07-10T001103.121000Z"
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +103,88 @@ def api(deployment: Launched, http: requests.Session) -> Callable[..., requests.
         return http.request(method, url, params=query, headers=headers, allow_redirects=False, timeout=30)
 
     return send
+
+
+class Writing:
+    """What a user with a token does with a deployment: puts objects into its buckets, sends requests."""
+
+    def __init__(self, launched: Launched, http: requests.Session) -> None:
+        self.url = launched.url
+        self.directory = launched.directory
+        self.token = next(iter(json.loads(launched.directory.credentials.read_bytes()).values()))["access_token"]
+        self._http = http
+
+    @cached_property
+    def s3(self) -> Any:
+        """A boto3 client for the S3 server, with a bucket `staging`."""
+        import boto3
+
+        key = data_directory.access_key(self.directory)
+        url = json.loads(self.directory.state.read_bytes())["s3_url"]
+        session = boto3.session.Session(key.key_id, key.secret, region_name="us-east-1")
+        client = session.client("s3", endpoint_url=url)
+        client.create_bucket(Bucket="staging")
+        return client
+
+    def token_of(self, email: str, group: str = "hca", lifetime: int = 600) -> str:
+        """Return a token of another user."""
+        return Issuer(load_key(self.directory.issuer_key), self.url).token(email, group, lifetime)
+
+    def stage(self, content: bytes, content_type: str = "application/json", **tags: str | None) -> str:
+        """Put an object with its checksums into the bucket and return its URL; `tags` replace theirs, None omits."""
+        key = f"{uuid.uuid4()}/name"
+        sums = checksums.of_bytes(content)
+        told = {"sha1": sums.sha1, "sha256": sums.sha256, "crc32c": sums.crc32c, "s3_etag": sums.s3_etag, **tags}
+        chosen = {f"hca-dss-{name}": value for name, value in told.items() if value is not None}
+        self.s3.put_object(Bucket="staging", Key=key, Body=content, ContentType=content_type, Tagging=urlencode(chosen))
+        return f"s3://staging/{key}"
+
+    def send(
+        self, method: str, path: str, body: object = None, *, token: str | None = "", **query: Any
+    ) -> requests.Response:
+        """Send one request; `token` is the first user's unless given, None sends none."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token or self.token}"}
+        url = f"{self.url}/v1{path}"
+        return self._http.request(
+            method, url, params=query, json=body, headers=headers, allow_redirects=False, timeout=60
+        )
+
+    def put_file(self, content: bytes, content_type: str = "application/json", version: str = VERSION) -> str:
+        """Make a file of `content` and return its uuid."""
+        identity = str(uuid.uuid4())
+        body = {"source_url": self.stage(content, content_type), "creator_uid": 0}
+        assert self.send("PUT", f"/files/{identity}", body, version=version).status_code in (201, 202)
+        return identity
+
+    def put_bundle(
+        self, files: dict[str, str], identity: str | None = None, version: str = VERSION, replica: str = "aws"
+    ) -> str:
+        """Make a bundle out of file uuids by name and return its uuid."""
+        identity = identity or str(uuid.uuid4())
+        body = {"creator_uid": 0, "files": [entry(name, file) for name, file in files.items()]}
+        answer = self.send("PUT", f"/bundles/{identity}", body, version=version, replica=replica)
+        assert answer.status_code == 201, answer.text
+        return identity
+
+
+def entry(name: str, file: str, version: str = VERSION) -> dict[str, Any]:
+    """Return what names a file in the body of a request about a bundle."""
+    return {"name": name, "uuid": file, "version": version, "indexed": name.endswith(".json")}
+
+
+@pytest.fixture(scope="session")
+def writing(tmp_path_factory: pytest.TempPathFactory, http: requests.Session) -> Iterator[Writing]:
+    """Return the first user of a deployment for tests that write; it has no sample dataset."""
+    with launch.private(
+        tmp_path_factory.mktemp("writing") / "data", empty=True, first_get_redirects=0, checkout_seconds=0
+    ) as launched:
+        yield Writing(launched, http)
+
+
+@pytest.fixture
+def user(http: requests.Session) -> Callable[[Launched], Writing]:
+    """Return a function that gives the first user of a deployment."""
+    return lambda launched: Writing(launched, http)
 
 
 @pytest.fixture

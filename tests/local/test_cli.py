@@ -161,18 +161,25 @@ def test_env_is_for_the_shell(hca: Hca, tmp_path: Path) -> None:
     try:
         script = f"""
             eval "$(hca local env --data {shlex.quote(str(data))})"
-            echo "$HCA_CONFIG_FILE|${{HCA_DSS_URL-none}}"
+            echo "$HCA_CONFIG_FILE|${{HCA_DSS_URL-none}}|${{AWS_PROFILE-none}}|$AWS_DEFAULT_REGION"
             eval "$(hca local env --data {shlex.quote(str(data))})"
             eval "$(hca local env --unset)"
-            echo "${{HCA_CONFIG_FILE-none}}|${{HCA_DSS_URL-none}}"
-            env | grep HCA_LOCAL || true
+            echo "${{HCA_CONFIG_FILE-none}}|${{HCA_DSS_URL-none}}|${{AWS_PROFILE-none}}|${{AWS_ACCESS_KEY_ID-none}}"
+            env | grep -E 'HCA_LOCAL|AWS_E|AWS_S|AWS_[A-Z]*REGION|HCA_CRED' || true
+            eval "$(hca local env --unset)"
+            echo "${{AWS_ACCESS_KEY_ID-none}}"
         """
-        assert shell(script, environment={}).splitlines() == [f"{data}/config.json|none", "none|none"]
-        mine = {"HCA_CONFIG_FILE": "/my config.json", "HCA_DSS_URL": "https://dss.example.org"}
+        used = f"{data}/config.json|none|none|us-east-1"
+        assert shell(script, environment={}).splitlines() == [used, "none|none|none|none", "none"]
+        mine = {
+            "HCA_CONFIG_FILE": "/my config.json",
+            "HCA_DSS_URL": "https://dss.example.org",
+            "AWS_PROFILE": "me",
+            "AWS_ACCESS_KEY_ID": "mine",
+        }
         assert shell(script, environment=mine).splitlines() == [
-            f"{data}/config.json|none",
-            "/my config.json|https://dss.example.org",
-        ]
+            used, "/my config.json|https://dss.example.org|me|mine", "mine",
+        ]  # fmt: skip
     finally:
         hca("local", "down", "--data", data)
 

@@ -18,7 +18,21 @@ if TYPE_CHECKING:
     from hca_local.data_directory import DataDirectory
     from hca_local.order import Order
 
-_BEHAVIOURS = ("first_get_redirects", "retry_after", "url_lifetime")
+# Settings that options change: the option, what its value is, what it does, the default.
+_BEHAVIOURS: tuple[tuple[str, str, str, str], ...] = (
+    ("first-get-redirects", "N", "How many 301 answers come before the first download of a blob.", "1"),
+    ("retry-after", "SECONDS", "How long these answers tell clients to wait.", "0"),
+    ("url-lifetime", "SECONDS", "How long a signed URL is good for.", "3600"),
+    ("token-lifetime", "SECONDS", "How long a token is good for.", "7 days"),
+    ("replica-delay", "SECONDS", "How much later a write appears in the other replica.", "0"),
+    ("copy-threshold", "BYTES", "Files above this are copied after the answer (202).", "64 MiB"),
+    ("copy-seconds", "SECONDS", "How long such a copy takes at least.", "0"),
+    ("checkout-seconds", "SECONDS", "How long a checkout takes at least.", "1"),
+    ("retry-speedup", "N", "How much faster than the hosted DSS callbacks are repeated.", "900"),
+    ("callbacks-anywhere", "0|1", "Whether callbacks may leave this machine.", "0"),
+    ("read-only", "0|1", "Whether writing is refused.", "0"),
+)
+_FROM_ONE = ("url-lifetime", "token-lifetime", "retry-speedup")
 _data_option = click.option(
     "--data", metavar="DIR", type=click.Path(), help="The data directory.  [default: the one of this user]"
 )
@@ -26,27 +40,12 @@ _data_option = click.option(
 
 def _serving_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say how a deployment is to be and to behave."""
-    options = [
-        click.option("--empty", is_flag=True, help="Don't fill a new store with the sample dataset."),
-        click.option(
-            "--first-get-redirects",
-            type=click.IntRange(0),
-            metavar="N",
-            help="How many 301 answers come before the first download of a blob.  [default: 1]",
-        ),
-        click.option(
-            "--retry-after",
-            type=click.IntRange(0),
-            metavar="SECONDS",
-            help="How long these answers tell clients to wait.  [default: 0]",
-        ),
-        click.option(
-            "--url-lifetime",
-            type=click.IntRange(1),
-            metavar="SECONDS",
-            help="How long a signed URL is good for.  [default: 3600]",
-        ),
-    ]
+    options = [click.option("--empty", is_flag=True, help="Don't fill a new store with the sample dataset.")]
+    for name, value, text, default in _BEHAVIOURS:
+        kind = click.IntRange(0, 1) if value == "0|1" else click.IntRange(int(name in _FROM_ONE))
+        options.append(click.option(f"--{name}", type=kind, metavar=value, help=f"{text}  [default: {default}]"))
+    endpoint = "S3 server with the staging buckets.  [default: one that is started too]"
+    options.append(click.option("--s3-endpoint", metavar="URL", help=endpoint))
     for option in reversed(options):
         command = option(command)
     return command
@@ -132,7 +131,7 @@ def status(context: click.Context, /, show: Show, data: str | None) -> None:
 
     directory = _directory(data)
     found = control.status(directory)
-    row = {
+    row: dict[str, Any] = {
         "service": "dss",
         "url": f"{found.url}/v1" if found.url else "",
         "state": found.condition,
@@ -142,7 +141,8 @@ def status(context: click.Context, /, show: Show, data: str | None) -> None:
         "files": found.totals.files if found.totals else 0,
         "bytes": found.totals.bytes if found.totals else 0,
     }
-    show([row], columns=list(row))
+    buckets = dict.fromkeys(row) | {"service": "s3", "url": found.s3_url, "state": found.condition}
+    show([row, buckets], columns=list(row))
     context.exit(0 if found.condition == "running" else 1)
 
 
@@ -150,7 +150,9 @@ def status(context: click.Context, /, show: Show, data: str | None) -> None:
 @_data_option
 @click.option("--unset", is_flag=True, help="Print the lines that undo it.")
 def env(data: str | None, unset: bool) -> None:
-    """Print the shell lines that let hca use the services.
+    """Print the shell lines that let hca use the services, logged in as their first user.
+
+    They let boto3 and aws-cli use the deployment's S3 server as well.
 
     \b
     eval "$(hca local env)"
@@ -158,14 +160,36 @@ def env(data: str | None, unset: bool) -> None:
     """
     from hca_local import control, shell
 
-    directory = _directory(data)
     if unset:
         lines = shell.undo(os.environ)
     else:
-        control.running(directory)
-        lines = shell.use(directory.config, os.environ)
+        directory = _directory(data)
+        lines = shell.use(shell.variables(directory, control.logged_in(directory)), os.environ)
     for line in lines:
         click.echo(line)
+
+
+@local.command(cls=Verb)
+@_data_option
+@click.option("--email", help="Whose token it is.  [default: that of the first user]")
+@click.option("--group", help="The group of that user.  [default: hca]")
+@click.option("--lifetime", type=int, metavar="SECONDS", help="How long it is good for.  [default: as set]")
+@output_options()
+def token(show: Show, data: str | None, email: str | None, group: str | None, lifetime: int | None) -> None:
+    """Print a token of a user of the services.
+
+    The first user is known to hca without one, see env. This is for trying out what others may do.
+
+    \b
+    HCA_TOKEN=$(hca local token --email guest@example.org) hca dss get-collections
+    """
+    from hca_local import control, settings
+    from hca_local.identity import issuer
+
+    directory = _directory(data)
+    own = issuer.Issuer(issuer.load_key(directory.issuer_key), control.running(directory).url)
+    seconds = settings.load(directory.settings).token_lifetime if lifetime is None else lifetime
+    show.text(own.token(email or issuer.FIRST_USER, group or issuer.FIRST_GROUP, seconds))
 
 
 @local.command(cls=Verb)
@@ -291,7 +315,7 @@ def _directory(data: str | None) -> DataDirectory:
 def _order(data: str, options: dict[str, Any]) -> Order:
     from hca_local.order import Order
 
-    changes = {name: options[name] for name in _BEHAVIOURS}
+    changes = {name: options[name] for name in (*(one[0].replace("-", "_") for one in _BEHAVIOURS), "s3_endpoint")}
     return Order(data, port=options.get("port"), empty=options["empty"], changes=changes)
 
 

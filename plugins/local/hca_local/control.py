@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hca_core.errors import HCAError
-from hca_local import data_directory, launch, locking, state
+from hca_local import data_directory, launch, locking, settings, state
 from hca_local.server.log import rotate
 from hca_local.store import database, reading
 
@@ -33,6 +33,7 @@ class Status:
 
     condition: str
     url: str
+    s3_url: str
     pid: int | None
     totals: Totals | None
 
@@ -85,10 +86,11 @@ def status(directory: DataDirectory) -> Status:
     totals = _totals(directory) if data_directory.is_store(directory) else None
     found = state.current(directory)
     if found is None:
-        return Status("stopped", "", None, totals)
+        return Status("stopped", "", "", None, totals)
     if not found.url:
-        return Status("starting", "", found.pid or None, totals)
-    return Status("running" if _healthy(found.url) else "not answering", found.url, found.pid, totals)
+        return Status("starting", "", "", found.pid or None, totals)
+    condition = "running" if _healthy(found.url) else "not answering"
+    return Status(condition, found.url, found.s3_url, found.pid, totals)
 
 
 def running(directory: DataDirectory) -> State:
@@ -96,6 +98,19 @@ def running(directory: DataDirectory) -> State:
     found = state.current(directory)
     if found is None or not found.url:
         raise HCAError(f"No deployment is running on {directory.root}.", hint="hca local up")
+    return found
+
+
+def logged_in(directory: DataDirectory) -> State:
+    """Return what `running` does, after a look whether the first user's token will last. Raises HCAError."""
+    found = running(directory)
+    wanted = settings.load(directory.settings)
+    age = time.time() - directory.credentials.stat().st_mtime
+    if age > wanted.token_lifetime / 2:
+        from hca_local.identity import issuer
+
+        own = issuer.Issuer(issuer.load_key(directory.issuer_key), found.url)
+        issuer.write_credentials(directory.credentials, own, wanted.token_lifetime)
     return found
 
 

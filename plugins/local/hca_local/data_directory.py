@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hca_core.errors import HCAError, UsageError
 from hca_core.files import write_atomic
+from hca_local.sources import AccessKey
 from hca_local.store import blobs, database
 
 # What may lie in a directory before its store exists: a start that was killed leaves these.
@@ -37,6 +38,26 @@ class DataDirectory:
     def signing_key(self) -> Path:
         """The secret that signs URLs."""
         return self.root / "signing.key"
+
+    @property
+    def issuer_key(self) -> Path:
+        """The secret that signs tokens."""
+        return self.root / "issuer.key"
+
+    @property
+    def s3_key(self) -> Path:
+        """The access key of the S3 server."""
+        return self.root / "s3.key"
+
+    @property
+    def s3(self) -> Path:
+        """The directory of the S3 server: staging buckets and what is in them."""
+        return self.root / "s3"
+
+    @property
+    def credentials(self) -> Path:
+        """The first user's token, for clients."""
+        return self.root / "credentials.json"
 
     @property
     def settings(self) -> Path:
@@ -154,6 +175,16 @@ def signing_key(directory: DataDirectory) -> bytes:
         key = secrets.token_bytes(_KEY_SIZE)
         write_atomic(directory.signing_key, key)
     return key
+
+
+def access_key(directory: DataDirectory) -> AccessKey:
+    """Return the access key of the deployment's S3 server, made at its first use. Raises OSError, ValueError."""
+    try:
+        key_id, secret = directory.s3_key.read_text().split()
+    except FileNotFoundError:
+        key_id, secret = f"HCALOCAL{secrets.token_hex(6).upper()}", secrets.token_hex(20)
+        write_atomic(directory.s3_key, f"{key_id} {secret}\n".encode())
+    return AccessKey(key_id, secret)
 
 
 def clean(directory: DataDirectory) -> None:

@@ -83,7 +83,7 @@ def remove(data: str) -> None:
 
 @contextmanager
 def private(
-    data: str | os.PathLike[str], *, keep: bool = True, empty: bool = False, **changes: int
+    data: str | os.PathLike[str], *, keep: bool = True, empty: bool = False, **changes: int | str
 ) -> Iterator[Launched]:
     """Serve the data directory `data` for as long as the body runs, and not longer than this process lives.
 

@@ -17,6 +17,6 @@ class Order:
     data: str
     port: int | None = None
     empty: bool = False
-    changes: dict[str, int | None] = field(default_factory=dict)
+    changes: dict[str, int | str | None] = field(default_factory=dict)
     temporary: bool = False
     with_parent: bool = False

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hca_local import launch
+from hca_local import control, launch, shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,9 +54,15 @@ def run(command: Sequence[str], order: Order) -> int:
 
 def environment(launched: Launched) -> dict[str, str]:
     """Return this process's environment, changed so that `hca` knows the deployment and no other service."""
-    kept = {name: value for name, value in os.environ.items() if not _SERVICE_URL.fullmatch(name)}
     directory = launched.directory
-    return kept | {"HCA_CONFIG_FILE": str(directory.config), "HCA_CACHE_DIR": str(directory.cache)}
+    wanted = shell.variables(directory, control.running(directory))
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not _SERVICE_URL.fullmatch(name) and name != "HCA_TOKEN" and name not in wanted
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return kept | given | {"HCA_CACHE_DIR": str(directory.cache)}
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from contextlib import closing
@@ -12,8 +13,9 @@ from uuid import uuid4
 
 from hca_core import versions
 from hca_core.errors import HCAError, UsageError
-from hca_local import data_directory, locking
+from hca_local import data_directory, landing, locking, settings
 from hca_local.folders import files_of
+from hca_local.landing import Ground
 from hca_local.store import blobs, database, writing
 from hca_local.store.records import BundleFile, FileRecord, blob_key, manifest_entry
 
@@ -78,12 +80,14 @@ def seed(directory: DataDirectory, bundles: Sequence[Wanted], replicas: Sequence
     Raises HCAError; the bundles that were yielded before stay, nothing of the failed one is visible.
     """
     try:
+        # Subscribers are told where the deployment was served last; it is there when they are told.
+        ground = Ground(directory.blobs, f"http://127.0.0.1:{settings.load(directory.settings).port}")
         with closing(database.connect(directory.store)) as connection:
             for bundle in bundles:
                 _check_free(connection, bundle, replicas)
                 entries = [_stored(directory, bundle, file) for file in bundle.files]
                 blobs.sync(directory.blobs, (blob_key(record) for _, record in entries))
-                _record(connection, bundle, entries, replicas)
+                _record(connection, ground, bundle, entries, replicas)
                 yield Seeded(bundle.uuid, bundle.version, len(entries), sum(record.size for _, record in entries))
     except (OSError, sqlite3.Error) as error:
         raise HCAError(f"The bundle could not be made: {error}.") from error
@@ -92,7 +96,7 @@ def seed(directory: DataDirectory, bundles: Sequence[Wanted], replicas: Sequence
 def _stored(directory: DataDirectory, bundle: Wanted, file: FolderFile) -> tuple[BundleFile, FileRecord]:
     """Copy one file into the store and return its manifest entry and record. Raises OSError."""
     with file.path.open("rb") as stream:
-        sums = blobs.add_stream(directory.blobs, stream)
+        sums = blobs.add_stream(directory.blobs, stream, os.fstat(stream.fileno()).st_size)
     record = FileRecord(
         str(uuid4()), bundle.version, CREATOR, file.content_type, sums.size,
         sums.crc32c, sums.s3_etag, sums.sha1, sums.sha256,
@@ -102,6 +106,7 @@ def _stored(directory: DataDirectory, bundle: Wanted, file: FolderFile) -> tuple
 
 def _record(
     connection: sqlite3.Connection,
+    ground: Ground,
     bundle: Wanted,
     entries: Sequence[tuple[BundleFile, FileRecord]],
     replicas: Sequence[str],
@@ -111,7 +116,8 @@ def _record(
         for replica in replicas:
             writing.add_files(connection, replica, [record for _, record in entries])
             manifest = [entry for entry, _ in entries]
-            writing.add_bundle(connection, replica, bundle.uuid, bundle.version, CREATOR, manifest)
+            head = writing.add_bundle(connection, replica, bundle.uuid, bundle.version, CREATOR, manifest)
+            landing.bundle_arrived(connection, ground, replica, head)
 
 
 def _check_free(connection: sqlite3.Connection, bundle: Wanted, replicas: Sequence[str]) -> None:

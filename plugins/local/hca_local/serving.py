@@ -17,6 +17,7 @@ import uvicorn
 
 from hca_core.errors import HCAError
 from hca_local import data_directory, locking, settings, state
+from hca_local.identity import issuer
 from hca_local.server import deployment
 from hca_local.server.application import application
 from hca_local.server.log import ServiceLog
@@ -54,31 +55,29 @@ def serve(order: Order, announce: Callable[[str], None]) -> None:
                 state.clear(directory)
                 if order.temporary:
                     shutil.rmtree(directory.root, ignore_errors=True)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, ValueError, sqlite3.Error) as error:
         raise HCAError(f"The data directory {directory.root} can't be used: {error}.") from error
 
 
 def _serve_locked(directory: DataDirectory, order: Order, announce: Callable[[str], None]) -> None:
     begun = state.begin(directory)
     wanted = settings.changed(settings.load(directory.settings), order.changes)
-    with _listening(order.port, wanted.port) as listener:
-        port = listener.getsockname()[1]
+    with _listening(order.port, wanted.port) as listener, _listening(None, wanted.s3_port) as s3_listener:
+        wanted = replace(wanted, port=listener.getsockname()[1], s3_port=s3_listener.getsockname()[1])
         data_directory.create_store(directory, sample=not order.empty, lasting=not order.temporary)
         data_directory.clean(directory)
-        wanted = replace(wanted, port=port)
         settings.save(directory.settings, wanted)
         log = ServiceLog(directory.log)
-        served = deployment.opened(directory, wanted)
+        url, s3_url = f"http://{HOST}:{wanted.port}", wanted.s3_endpoint or f"http://{HOST}:{wanted.s3_port}"
+        served = deployment.opened(directory, wanted, url, s3_url, log)
+        issuer.write_credentials(directory.credentials, served.issuer, wanted.token_lifetime)
         server = _server(served, log)
-        url = f"http://{HOST}:{port}"
-        state.ready(directory, begun, url)
+        state.ready(directory, begun, url, s3_url)
         log.line(f"START {url} pid {begun.pid}")
         if order.with_parent:
             threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
-        announce(url)
-        _run(server, listener, served)
+        _run(server, [listener, s3_listener], served, lambda: announce(url))
         log.line("STOP")
-        served.records.close()
         log.close()
 
 
@@ -99,8 +98,10 @@ def _server(served: Deployment, log: ServiceLog) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def _run(server: uvicorn.Server, listener: socket.socket, served: Deployment) -> None:
-    """Run the event loop until the server is told to stop."""
+def _run(
+    server: uvicorn.Server, listeners: list[socket.socket], served: Deployment, announce: Callable[[], None]
+) -> None:
+    """Run the event loop until the server is told to stop; `announce` is called when its work has begun."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         # uvicorn handles signals while it runs, and raises them once more when it is done. One that comes before
@@ -111,8 +112,10 @@ def _run(server: uvicorn.Server, listener: socket.socket, served: Deployment) ->
         signal.signal(number, stop)
 
     async def until_stopped() -> None:
-        await server.serve(sockets=[listener])
-        await served.checkouts.finish()
+        await served.start()
+        announce()
+        await server.serve(sockets=listeners)
+        await served.stop()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(until_stopped())

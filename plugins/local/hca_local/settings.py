@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import HCAError
 from hca_core.files import write_atomic
@@ -20,13 +20,28 @@ class Settings:
 
     `first_get_redirects` is how many 301 answers come before the first download of a blob (or of a bundle's URLs),
     `retry_after` the seconds that these tell the client to wait, `url_lifetime` the seconds that a signed URL is
-    good for, `port` the port of the last start.
+    good for, `token_lifetime` the seconds that a token is; `replica_delay` how many seconds later a write appears in
+    the other replica, `copy_threshold` the bytes above which a file is copied behind the answer, `copy_seconds` and
+    `checkout_seconds` the seconds that such a copy and a checkout take at least, `retry_speedup` how many times faster
+    than the hosted service notifications are repeated, `callbacks_anywhere` 1 if they may leave this machine,
+    `read_only` 1 if nothing may be written. `s3_endpoint` is the URL of the S3 server with the staging buckets, empty
+    for the deployment's own. `port` and `s3_port` are the ports of the last start.
     """
 
     first_get_redirects: int = 1
     retry_after: int = 0
     url_lifetime: int = 3600
+    token_lifetime: int = 7 * 24 * 3600
+    replica_delay: int = 0
+    copy_threshold: int = 64 * 1024 * 1024
+    copy_seconds: int = 0
+    checkout_seconds: int = 1
+    retry_speedup: int = 900
+    callbacks_anywhere: int = 0
+    read_only: int = 0
+    s3_endpoint: str = ""
     port: int = 0
+    s3_port: int = 0
 
 
 def load(path: Path) -> Settings:
@@ -40,9 +55,11 @@ def load(path: Path) -> Settings:
     if not isinstance(document, dict):
         raise HCAError(f"The settings in {path} are not a JSON object.", hint="correct or delete the file")
     values = {field.name: document[field.name] for field in fields(Settings) if field.name in document}
-    wrong = [name for name, value in values.items() if type(value) is not int or value < 0]
-    if wrong:
-        raise HCAError(f"The setting {wrong[0]!r} in {path} is not a whole number.", hint="correct or delete the file")
+    for name, value in values.items():
+        wanted = type(getattr(Settings, name))
+        if type(value) is not wanted or (wanted is int and value < 0):
+            what = "a whole number" if wanted is int else "a text"
+            raise HCAError(f"The setting {name!r} in {path} is not {what}.", hint="correct or delete the file")
     return Settings(**values)
 
 
@@ -51,6 +68,7 @@ def save(path: Path, settings: Settings) -> None:
     write_atomic(path, json.dumps(asdict(settings), indent=2).encode() + b"\n")
 
 
-def changed(settings: Settings, given: Mapping[str, int | None]) -> Settings:
+def changed(settings: Settings, given: Mapping[str, int | str | None]) -> Settings:
     """Return `settings` with those of the `given` values that are not None."""
-    return replace(settings, **{name: value for name, value in given.items() if value is not None})
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return replace(settings, **values)

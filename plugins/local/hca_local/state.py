@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class State:
-    """A serving process; `url` is empty while it starts."""
+    """A serving process: the URL of its services, empty while it starts, and that of its S3 server."""
 
     pid: int
     started: str
     url: str = ""
+    s3_url: str = ""
 
 
 def begin(directory: DataDirectory) -> State:
@@ -31,11 +32,11 @@ def begin(directory: DataDirectory) -> State:
     return state
 
 
-def ready(directory: DataDirectory, state: State, url: str) -> None:
+def ready(directory: DataDirectory, state: State, url: str, s3_url: str) -> None:
     """Note that the process of `state` answers at `url`, also in the configuration for clients. Raises OSError."""
     config = {"DSSClient": {"swagger_url": f"{url}/v1/swagger.json"}}
     write_atomic(directory.config, json.dumps(config, indent=2).encode() + b"\n")
-    _write(directory, replace(state, url=url))
+    _write(directory, replace(state, url=url, s3_url=s3_url))
 
 
 def clear(directory: DataDirectory) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from hca_local.dss.parameters import VERSION_FORMAT, check_version
 from hca_local.server import problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import jsonschema
     from starlette.types import Receive
 
     from hca_local.dss.description import Operation
 
 # The gateway of the service takes no more.
 MOST_BYTES = 10 * 1024 * 1024
+_LONGEST_TITLE = 400
 
 
 async def checked(operation: Operation, headers: Mapping[str, str], receive: Receive) -> Any:
@@ -60,5 +64,26 @@ def _decoded(content: bytes) -> Any:
 def _check(schema: dict[str, Any], body: Any) -> None:
     import jsonschema  # costs a fifth of a second, which a deployment that is only read from need not spend
 
-    for error in jsonschema.Draft4Validator(schema).iter_errors(body):
-        raise problems.illegal_arguments(error.message)
+    for error in jsonschema.Draft4Validator(schema, format_checker=_formats()).iter_errors(body):
+        if isinstance(error.cause, problems.ProblemError):
+            raise error.cause
+        # The message begins with what was sent, which may be long.
+        told = error.message if len(error.message) <= _LONGEST_TITLE else f"... {error.message[-_LONGEST_TITLE:]}"
+        where = "".join(f"[{part!r}]" for part in error.absolute_path)
+        raise problems.illegal_arguments(f"{told} at {where}" if where else told)
+
+
+@cache
+def _formats() -> jsonschema.FormatChecker:
+    """Return the checker of the one format that the description has beside those of JSON schema."""
+    import jsonschema
+
+    checker = jsonschema.FormatChecker(())
+
+    @checker.checks(VERSION_FORMAT, raises=problems.ProblemError)
+    def check(text: object) -> bool:
+        if isinstance(text, str):
+            check_version(text)
+        return True
+
+    return checker

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from hca_local.dss import checkout, paging
+from hca_local.dss import paging, waiting
 from hca_local.objects import signing
 from hca_local.server.problems import ProblemError
 from hca_local.store import reading
@@ -29,9 +29,9 @@ async def get(call: Call) -> Response:
         raise ProblemError(404, "not_found", "Cannot find bundle!")
     token = wanted["token"]
     if wanted["directurls"] or wanted["presignedurls"]:
-        token = checkout.next_token(token)
+        token = waiting.next_token(token)
         if not call.deployment.checkouts.is_ready(wanted["replica"], f"bundles/{bundle.uuid}.{bundle.version}"):
-            return checkout.wait(call, token)
+            return waiting.wait(call, token)
     return _page(call, bundle, token)
 
 

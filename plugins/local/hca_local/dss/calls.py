@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hca_local.identity.caller import Caller
     from hca_local.server.deployment import Deployment
 
 # Other names of this machine are taken from the request (think of a forwarded port), foreign ones never.
@@ -20,7 +21,7 @@ _OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.ASCII)
 class Call:
     """A request: its typed `parameters`, its decoded `body`, its `path` and its `query` as it came.
 
-    `host` is name and port of this server as the client knows it.
+    `host` is name and port of this server as the client knows it; `caller` who asks, None where no token is needed.
     """
 
     deployment: Deployment
@@ -30,6 +31,19 @@ class Call:
     query: tuple[tuple[str, str], ...]
     parameters: Mapping[str, Any]
     body: Any
+    caller: Caller | None = None
+
+    @property
+    def email(self) -> str:
+        """The e-mail address of the caller. Raises ProblemError (401) if the token has none."""
+        assert self.caller is not None  # noqa: S101 - only operations that need a token ask for it
+        return self.caller.email
+
+    @property
+    def replica(self) -> str:
+        """The replica that the request is about."""
+        found: str = self.parameters["replica"]
+        return found
 
     @property
     def base(self) -> str:

@@ -11,12 +11,15 @@ from typing import Any
 
 from hca_local.dss.parameters import Parameter
 
+_LIMITS = ("enum", "minimum", "maximum", "pattern", "format")
+
 
 @dataclass(frozen=True)
 class Operation:
     """One method of one path, with what its requests must look like.
 
-    `body` is the JSON schema of the body, None for an operation without one.
+    `body` is the JSON schema of the body, None for an operation without one; `secured` tells whether a token is asked
+    for.
     """
 
     method: str
@@ -24,6 +27,7 @@ class Operation:
     parameters: tuple[Parameter, ...]
     body: dict[str, Any] | None
     body_required: bool
+    secured: bool
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,10 @@ def _operation(method: str, path: str, item: dict[str, Any]) -> Operation:
             required=parameter.get("required", False),
             type=parameter["type"],
             default=parameter.get("default"),
-            limits={key: parameter[key] for key in ("enum", "minimum", "maximum", "pattern") if key in parameter},
+            limits={key: parameter[key] for key in _LIMITS if key in parameter},
         )
         for parameter in given
         if parameter["in"] != "body"
     )
-    return Operation(method, path, parameters, schema, bool(bodies) and bodies[0].get("required", False))
+    required = bool(bodies) and bodies[0].get("required", False)
+    return Operation(method, path, parameters, schema, required, "security" in item)

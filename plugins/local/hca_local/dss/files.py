@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from hca_local.dss import checkout
+from hca_local import copying
+from hca_local.dss import waiting
 from hca_local.objects import signing
 from hca_local.server.problems import ProblemError
 from hca_local.store import reading
@@ -28,9 +29,9 @@ async def get(call: Call) -> Response:
     """Redirect to the bytes of a file, or to the same request later while they are on their way."""
     file = _found(call)
     replica, key = call.parameters["replica"], blob_key(file)
-    token = checkout.next_token(call.parameters["token"])
+    token = waiting.next_token(call.parameters["token"])
     if not (_is_ready_json(file) or call.deployment.checkouts.is_ready(replica, key)):
-        return checkout.wait(call, token)
+        return waiting.wait(call, token)
     if call.parameters["directurl"]:
         location = signing.direct_url(replica, key)
     else:
@@ -42,9 +43,12 @@ async def get(call: Call) -> Response:
 def _found(call: Call) -> FileRecord:
     wanted = call.parameters
     file = reading.file(call.deployment.records, wanted["replica"], wanted["uuid"], wanted["version"])
-    if file is None:
-        raise ProblemError(404, "not_found", "Cannot find file!")
-    return file
+    if file is not None:
+        return file
+    key = f"{wanted['uuid']}.{wanted['version']}"
+    if copying.failure(call.deployment.records, wanted["replica"], key):
+        raise ProblemError(422, "missing_checksum", "Incorrect s3-etag")
+    raise ProblemError(404, "not_found", "Cannot find file!")
 
 
 def _is_ready_json(file: FileRecord) -> bool:

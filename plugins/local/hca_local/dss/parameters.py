@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hca_local.server.problems import illegal_arguments
+from hca_core import versions
+from hca_local.server.problems import ProblemError, illegal_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+VERSION_FORMAT = "DSS_VERSION"
 _BOOLEANS = {"true": True, "false": False}
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
@@ -68,3 +71,17 @@ def _check_limits(value: Any, limits: Mapping[str, Any]) -> None:
         raise illegal_arguments(f"{value!r} is greater than the maximum of {limits['maximum']!r}")
     if "pattern" in limits and not re.search(limits["pattern"], value):
         raise illegal_arguments(f"{value!r} does not match {limits['pattern']!r}")
+    if limits.get("format") == VERSION_FORMAT:
+        check_version(value)
+
+
+def check_version(text: str) -> None:
+    """Raise ProblemError (400 illegal_version) unless `text` is a version as the service writes it (contract §1)."""
+    if versions.is_valid(text):
+        return
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ProblemError(400, "illegal_version", f"{text!r} is not a moment in time") from error
+    utc = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    raise ProblemError(400, "illegal_version", f"{text!r} must be written as {versions.format(utc)!r}")

@@ -9,11 +9,26 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hca_local.dss import bodies, bundles, description, files, listing, parameters
+from hca_local.dss import (
+    bodies,
+    bundles,
+    checkouts,
+    collections,
+    description,
+    events,
+    files,
+    listing,
+    parameters,
+    registration,
+    search,
+    subscriptions,
+    writing,
+)
 from hca_local.dss.calls import Call, own_host
+from hca_local.identity.caller import caller
 from hca_local.server import requests
 from hca_local.server.pages import Page
-from hca_local.server.problems import ProblemError, of_status
+from hca_local.server.problems import of_status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,8 +45,28 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("HEAD", "/files/{uuid}"): files.head,
     ("GET", "/files/{uuid}"): files.get,
     ("GET", "/bundles/{uuid}"): bundles.get,
+    ("PUT", "/files/{uuid}"): registration.put,
     ("GET", "/bundles/all"): listing.get,
+    ("PUT", "/bundles/{uuid}"): writing.put,
+    ("PATCH", "/bundles/{uuid}"): writing.patch,
+    ("DELETE", "/bundles/{uuid}"): writing.delete,
+    ("POST", "/bundles/{uuid}/checkout"): checkouts.post,
+    ("GET", "/bundles/checkout/{checkout_job_id}"): checkouts.get,
+    ("GET", "/collections"): collections.get_all,
+    ("PUT", "/collections"): collections.put,
+    ("GET", "/collections/{uuid}"): collections.get,
+    ("PATCH", "/collections/{uuid}"): collections.patch,
+    ("DELETE", "/collections/{uuid}"): collections.delete,
+    ("POST", "/search"): search.post,
+    ("GET", "/subscriptions"): subscriptions.get_all,
+    ("PUT", "/subscriptions"): subscriptions.put,
+    ("GET", "/subscriptions/{uuid}"): subscriptions.get,
+    ("DELETE", "/subscriptions/{uuid}"): subscriptions.delete,
+    ("GET", "/events"): events.get_all,
+    ("GET", "/events/{uuid}"): events.get,
 }
+# The groups whose members may use an operation that asks for a token (contract §2); any other, all who have one.
+_GROUPS = {"/files": ("hca",), "/collections": ("hca",), "/subscriptions": ("hca", "public")}
 
 
 def routes(deployment: Deployment) -> list[Route]:
@@ -62,19 +97,19 @@ class PathApplication:
                 HTTPStatus.METHOD_NOT_ALLOWED, f"The methods here are {allowed}.", headers={"Allow": allowed}
             )
         headers, query = requests.headers(scope), requests.query(scope)
+        # The order of the service: a missing token counts before a wrong parameter, a wrong group after it.
+        who = caller(self.deployment.issuer, headers) if operation.secured else None
         values = parameters.checked(operation.parameters, scope["path_params"], requests.first_values(query))
         body = await bodies.checked(operation, headers, receive)
-        handler = HANDLERS.get((operation.method, operation.path), _not_implemented)
+        groups = _GROUPS.get(f"/{operation.path.split('/')[1]}")
+        if who and groups:
+            who.require_group(groups)
+        handler = HANDLERS[operation.method, operation.path]
         host = own_host(headers, scope["server"])
         raw_path = scope["raw_path"].decode("latin-1")
-        call = Call(self.deployment, operation.method, host, raw_path, tuple(query), values, body)
+        call = Call(self.deployment, operation.method, host, raw_path, tuple(query), values, body, who)
         response = await handler(call)
         await response(scope, receive, send)
-
-
-async def _not_implemented(call: Call) -> Response:
-    title = f"{call.method} {call.path} is part of the API, but this deployment does not serve it yet."
-    raise ProblemError(501, "not_implemented", title)
 
 
 def _swagger(request: Request) -> Response:

@@ -1,1 +1,1 @@
-"""The object store behind signed URLs: answers reads of the checkout buckets as S3 does."""
+"""The object store behind signed URLs: answers reads of the buckets as S3 does."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import time
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -14,21 +14,19 @@ from xml.sax.saxutils import escape
 
 from starlette.responses import Response
 
-from hca_local.objects import conditions, signing
+from hca_local.objects import conditions, files, journals, signing
 from hca_local.server import requests
-from hca_local.store import blobs, reading, records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from starlette.types import Receive, Scope, Send
 
+    from hca_local.objects.content import Content
     from hca_local.server.deployment import Deployment
 
-_CHUNK = 1024 * 1024
-# Reading so much from the page cache takes the event loop less time than a hop to a thread and back.
-_INLINE = 256 * 1024
+# So little is sent before anybody could have gone away.
+_AT_ONCE = 256 * 1024
 
 
 class S3Error(Exception):
@@ -64,8 +62,8 @@ class ObjectService:
         wanted = _Reading(scope["method"], scope["path"], query, requests.headers(scope))
         try:
             self._authorize(wanted)
-            path, etag = self._find(wanted.path)
-            await _send_object(path, etag, wanted, request_id, receive, send)
+            with closing(self._find(wanted.path)) as content:
+                await _send_object(content, wanted, request_id, receive, send)
         except S3Error as error:
             await _error_response(error, request_id)(scope, receive, send)
 
@@ -86,50 +84,39 @@ class ObjectService:
         if not self.deployment.signer.is_signed(wanted.method, wanted.path, query):
             raise S3Error(403, "SignatureDoesNotMatch", "The signature of the URL is not the one for this request.")
 
-    def _find(self, path: str) -> tuple[Path, str]:
-        """Return file and ETag of the object at `path`, which was signed and so was made by us. Raises S3Error."""
-        _, scheme, _, key = path.split("/", 3)
-        if key.startswith("bundles/"):
-            replica = next(name for name, used in signing.SCHEMES.items() if used == scheme)
-            _, fqid, name = key.split("/", 2)
-            bundle = reading.bundle(self.deployment.records, replica, *reading.split_key(fqid))
-            entry = bundle and reading.bundle_file(self.deployment.records, bundle.number, name)
-            if not entry:
-                raise _no_such_key(key)
-            key = records.blob_key(entry)
-        return blobs.path_of(self.deployment.directory.blobs, key), f'"{key.split(".")[2]}"'
+    def _find(self, path: str) -> Content:
+        """Return the content of the object at `path`, which was signed and so was made by us. Raises S3Error."""
+        _, scheme, bucket, key = path.split("/", 3)
+        replica = next(name for name, used in signing.SCHEMES.items() if used == scheme)
+        try:
+            if bucket == signing.MAIN_BUCKET:
+                return journals.content(self.deployment, replica, key.removeprefix(signing.JOURNALS))
+            return files.content(self.deployment, replica, key)
+        except LookupError:
+            raise S3Error(404, "NoSuchKey", "The specified key does not exist.", Key=key) from None
 
 
-async def _send_object(path: Path, etag: str, wanted: _Reading, request_id: str, receive: Receive, send: Send) -> None:
-    """Send the object in the file `path`, or the part of it that is asked for. Raises S3Error."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    except FileNotFoundError:
-        raise _no_such_key(path.name) from None
-    try:
-        found = os.fstat(descriptor)
-        modified = int(found.st_mtime)
-        status, start, end = _selection(wanted.headers, etag, modified, found.st_size)
-        answer = {
-            "x-amz-request-id": request_id,
-            "etag": etag,
-            "last-modified": _http_date(modified),
-            "accept-ranges": "bytes",
-        }
-        if status != 304:
-            answer["content-type"] = wanted.query.get(signing.CONTENT_TYPE, "binary/octet-stream")
-            answer["content-length"] = str(end - start)
-        if status == 206:
-            answer["content-range"] = f"bytes {start}-{end - 1}/{found.st_size}"
-        if signing.DISPOSITION in wanted.query:
-            answer["content-disposition"] = wanted.query[signing.DISPOSITION]
-        await send({"type": "http.response.start", "status": status, "headers": _encoded(answer)})
-        if status == 304 or wanted.method == "HEAD":
-            await send({"type": "http.response.body"})
-        else:
-            await _send_bytes(descriptor, start, end, receive, send)
-    finally:
-        os.close(descriptor)
+async def _send_object(content: Content, wanted: _Reading, request_id: str, receive: Receive, send: Send) -> None:
+    """Send the object `content`, or the part of it that is asked for. Raises S3Error."""
+    status, start, end = _selection(wanted.headers, content)
+    answer = {
+        "x-amz-request-id": request_id,
+        "etag": content.etag,
+        "last-modified": _http_date(content.modified),
+        "accept-ranges": "bytes",
+    }
+    if status != 304:
+        answer["content-type"] = wanted.query.get(signing.CONTENT_TYPE, "binary/octet-stream")
+        answer["content-length"] = str(end - start)
+    if status == 206:
+        answer["content-range"] = f"bytes {start}-{end - 1}/{content.size}"
+    if signing.DISPOSITION in wanted.query:
+        answer["content-disposition"] = wanted.query[signing.DISPOSITION]
+    await send({"type": "http.response.start", "status": status, "headers": _encoded(answer)})
+    if status == 304 or wanted.method == "HEAD":
+        await send({"type": "http.response.body"})
+    else:
+        await _send_pieces(content, start, end, receive, send)
 
 
 @lru_cache(maxsize=4096)
@@ -137,8 +124,9 @@ def _http_date(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)
 
 
-def _selection(headers: Mapping[str, str], etag: str, modified: int, size: int) -> tuple[int, int, int]:
+def _selection(headers: Mapping[str, str], content: Content) -> tuple[int, int, int]:
     """Return status, first byte and byte after the last of the answer. Raises S3Error."""
+    etag, modified, size = content.etag, content.modified, content.size
     status = conditions.precondition(headers, etag, modified)
     if status == 412:
         raise S3Error(412, "PreconditionFailed", "The object is not as the request wants it to be.")
@@ -154,33 +142,19 @@ def _selection(headers: Mapping[str, str], etag: str, modified: int, size: int) 
     return (200, 0, size) if chosen is None else (206, *chosen)
 
 
-async def _send_bytes(descriptor: int, start: int, end: int, receive: Receive, send: Send) -> None:
+async def _send_pieces(content: Content, start: int, end: int, receive: Receive, send: Send) -> None:
     """Send the bytes from `start` to `end` in constant memory; stops when the client goes away."""
-    if end - start <= _INLINE:
-        os.lseek(descriptor, start, os.SEEK_SET)
-        await send({"type": "http.response.body", "body": _read(descriptor, end - start)})
-        return
-    loop = asyncio.get_running_loop()
-    os.lseek(descriptor, start, os.SEEK_SET)
-    gone = asyncio.ensure_future(_disconnected(receive))
+    gone = asyncio.ensure_future(_disconnected(receive)) if end - start > _AT_ONCE else None
     try:
-        while start < end and not gone.done():
-            block = await loop.run_in_executor(None, _read, descriptor, min(_CHUNK, end - start))
-            start += len(block)
-            await send({"type": "http.response.body", "body": block, "more_body": start < end})
+        async with aclosing(content.pieces(start, end)) as pieces:
+            async for piece in pieces:
+                start += len(piece)
+                await send({"type": "http.response.body", "body": piece, "more_body": start < end})
+                if gone and gone.done():
+                    return
     finally:
-        gone.cancel()
-
-
-def _read(descriptor: int, count: int) -> bytes:
-    """Return exactly `count` bytes. Raises OSError if the file ends before them."""
-    block = os.read(descriptor, count)
-    while len(block) < count:
-        more = os.read(descriptor, count - len(block))
-        if not more:
-            raise OSError("a stored object is shorter than it was a moment ago")
-        block += more
-    return block
+        if gone:
+            gone.cancel()
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -195,10 +169,6 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 def _printable(value: str) -> str:
     """Return a header value without the characters that would end it."""
     return "".join(character for character in value if character.isprintable())
-
-
-def _no_such_key(key: str) -> S3Error:
-    return S3Error(404, "NoSuchKey", "The specified key does not exist.", Key=key)
 
 
 def _error_response(error: S3Error, request_id: str) -> Response:

@@ -12,7 +12,9 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MAIN_BUCKET = "org-humancellatlas-dss-local"
 CHECKOUT_BUCKET = "org-humancellatlas-dss-checkout-local"
+JOURNALS = "journals/"  # the folder of the event journals in the main bucket
 SCHEMES = {"aws": "s3", "gcp": "gs"}
 DISPOSITION = "response-content-disposition"
 CONTENT_TYPE = "response-content-type"
@@ -25,9 +27,17 @@ class Signer:
     key: bytes
     lifetime: int
 
-    def url(self, base: str, replica: str, key: str, content_type: str, disposition: str | None = None) -> str:
-        """Return the URL, below `base`, for a GET of the object `key` in the checkout bucket of `replica`."""
-        path = object_path(replica, key)
+    def url(
+        self,
+        base: str,
+        replica: str,
+        key: str,
+        content_type: str,
+        disposition: str | None = None,
+        bucket: str = CHECKOUT_BUCKET,
+    ) -> str:
+        """Return the URL, below `base`, for a GET of the object `key` in a `bucket` of `replica`."""
+        path = object_path(replica, key, bucket)
         query = {"Expires": str(int(time.time()) + self.lifetime), CONTENT_TYPE: content_type}
         if disposition is not None:
             query[DISPOSITION] = disposition
@@ -54,9 +64,9 @@ def _quoted(value: str) -> str:
     return quote(value, safe="")
 
 
-def object_path(replica: str, key: str) -> str:
-    """Return the path under which this server has the object `key` in the checkout bucket of `replica`."""
-    return f"/{SCHEMES[replica]}/{CHECKOUT_BUCKET}/{key}"
+def object_path(replica: str, key: str, bucket: str = CHECKOUT_BUCKET) -> str:
+    """Return the path under which this server has the object `key` in a `bucket` of `replica`."""
+    return f"/{SCHEMES[replica]}/{bucket}/{key}"
 
 
 def direct_url(replica: str, key: str) -> str:

@@ -29,6 +29,10 @@ PUBLISHED = {
     "reads PancreasIsletAgeing 0 2": ("1330ef1a-7a21-40c6-84c5-5cec18204028", "2019-08-03T150636.729022Z"),
 }
 
+# The job of a finished checkout that examples ask for, and the bundle that it was about.
+CHECKOUT_JOB = "4de1c603-fa8b-4c07-af37-06159e6951e0"
+CHECKED_OUT = "bundle PancreasIsletAgeing 4"
+
 RUNS = {"PancreasIsletAgeing 0": "SRR6579532", "PancreasIsletAgeing 1": "SRR6546754"}
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hca_core import checksums
-from hca_local.sample import dataset, values
+from hca_local import checking_out, landing
+from hca_local.checking_out import Job
+from hca_local.identity import issuer
+from hca_local.landing import Ground
+from hca_local.sample import dataset, identities, values
 from hca_local.store import blobs, writing
 from hca_local.store.records import REPLICAS, FileRecord, Tombstone, manifest_entry
 
@@ -14,8 +18,6 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
     from hca_local.sample.values import Dataset, SampleFile
-
-ADMIN = "admin@example.org"
 
 
 def load(connection: Connection, blob_root: Path) -> None:
@@ -29,13 +31,15 @@ def load(connection: Connection, blob_root: Path) -> None:
     records = _write_blobs(sample, blob_root)
     for replica in REPLICAS:
         writing.add_files(connection, replica, records.values())
-        for bundle in sample.bundles:
-            entries = [
-                manifest_entry(name, records[file.uuid, file.version], file.indexed) for name, file in bundle.files
-            ]
-            writing.add_bundle(connection, replica, bundle.uuid, bundle.version, values.CREATOR, entries)
-        for stone in sample.tombstones:
-            writing.add_tombstone(connection, replica, Tombstone(stone.uuid, stone.version, ADMIN, stone.reason))
+    ground = Ground(blob_root, "")
+    for bundle in sample.bundles:
+        entries = [manifest_entry(name, records[file.uuid, file.version], file.indexed) for name, file in bundle.files]
+        landing.bundle(connection, ground, REPLICAS[0], bundle.uuid, bundle.version, values.CREATOR, entries)
+    for stone in sample.tombstones:
+        tombstone = Tombstone(stone.uuid, stone.version, issuer.FIRST_USER, stone.reason)
+        landing.tombstone(connection, ground, REPLICAS[0], tombstone)
+    fqid = ".".join(identities.PUBLISHED[identities.CHECKED_OUT])
+    checking_out.succeed(connection, Job(identities.CHECKOUT_JOB, REPLICAS[0], fqid, None, None, "RUNNING", ""))
 
 
 def _write_blobs(sample: Dataset, root: Path) -> dict[tuple[str, str], FileRecord]:

@@ -1,4 +1,4 @@
-"""The whole of a deployment as one ASGI application."""
+"""The whole of a deployment as one ASGI application: the services on one port, S3 on another."""
 
 from __future__ import annotations
 
@@ -7,18 +7,55 @@ from typing import TYPE_CHECKING
 from starlette.routing import Router
 
 from hca_local.dss import service
+from hca_local.identity import pages
 from hca_local.objects.service import ObjectService
 from hca_local.server import landing
+from hca_local.server.exchange import Exchange
 from hca_local.server.gateway import Gateway
 from hca_local.server.pages import not_found
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from hca_local.server.deployment import Deployment
     from hca_local.server.log import ServiceLog
 
 
-def application(deployment: Deployment, log: ServiceLog) -> Gateway:
+def application(deployment: Deployment, log: ServiceLog) -> ASGIApp:
     """Return the application that serves `deployment` and writes to `log`."""
-    routes = [*service.routes(deployment), *landing.routes(deployment)]
+    routes = [*service.routes(deployment), *landing.routes(deployment), *pages.routes(deployment.issuer)]
     api = Router(routes, redirect_slashes=False, default=not_found)
-    return Gateway(api, ObjectService(deployment), log)
+    gateway = Gateway(api, ObjectService(deployment), log, read_only=bool(deployment.settings.read_only))
+    if deployment.buckets is None:
+        return gateway
+    return Ports(gateway, deployment.settings.s3_port, Logged(deployment.buckets, log))
+
+
+class Ports:
+    """Sends what comes to `port` to the application `other`, everything else to `application`."""
+
+    def __init__(self, application: ASGIApp, port: int, other: ASGIApp) -> None:
+        self.application = application
+        self.port = port
+        self.other = other
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        chosen = self.other if scope["server"][1] == self.port else self.application
+        await chosen(scope, receive, send)
+
+
+class Logged:
+    """Writes a line to `log` for each answer of `application`."""
+
+    def __init__(self, application: ASGIApp, log: ServiceLog) -> None:
+        self.application = application
+        self.log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        exchange = Exchange(scope, send, [], self.log)
+        try:
+            await self.application(scope, receive, exchange.send)
+        finally:
+            exchange.end()

@@ -6,31 +6,109 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hca_local import data_directory
+from hca_local.checking_out import CheckoutJobs
+from hca_local.copying import Copier
+from hca_local.identity import issuer
+from hca_local.landing import Ground
 from hca_local.objects.signing import Signer
+from hca_local.replication import Replicator
+from hca_local.s3.keys import PermanentKeys
+from hca_local.s3.service import S3Service
+from hca_local.search.searcher import Searcher
+from hca_local.sources import Sources
 from hca_local.store import database
 from hca_local.store.checkouts import Checkouts
+from hca_local.store.writer import Writer
+from hca_local.subscriptions.courier import Courier
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
     from hca_local.data_directory import DataDirectory
+    from hca_local.identity.issuer import Issuer
+    from hca_local.server.log import ServiceLog
     from hca_local.settings import Settings
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A data directory that is being served; `records` belongs to the thread of the event loop."""
+    """A data directory that is being served; `records` belongs to the thread of the event loop.
+
+    `admins` are the e-mail addresses of those who may delete bundles; `buckets` is the S3 server, None if another
+    one is used.
+    """
 
     directory: DataDirectory
     settings: Settings
+    admins: frozenset[str]
     records: Connection
+    writer: Writer
+    ground: Ground
     checkouts: Checkouts
     signer: Signer
+    issuer: Issuer
+    copier: Copier
+    checkout_jobs: CheckoutJobs
+    replicator: Replicator
+    courier: Courier
+    searcher: Searcher
+    buckets: S3Service | None
+
+    def changed(self) -> None:
+        """Let those who work in the background know that something was written."""
+        self.courier.wake()
+        if self.settings.replica_delay:
+            self.replicator.wake()
+
+    async def start(self) -> None:
+        """Begin the work in the background, with what a former process has left."""
+        await self.copier.resume()
+        await self.checkout_jobs.resume()
+        self.replicator.start()
+        self.courier.start()
+
+    async def stop(self) -> None:
+        """End the work in the background; what is unfinished waits in the store."""
+        await self.courier.stop()
+        await self.replicator.stop()
+        await self.checkout_jobs.stop()
+        await self.copier.stop()
+        await self.checkouts.finish()
+        if self.buckets:
+            self.buckets.close()
+        self.searcher.close()
+        self.writer.close()
+        self.records.close()
 
 
-def opened(directory: DataDirectory, settings: Settings) -> Deployment:
-    """Return the deployment of a data directory whose store exists. Raises OSError, sqlite3.Error."""
+def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, log: ServiceLog) -> Deployment:
+    """Return the deployment of a data directory whose store exists, to be served at `url`.
+
+    Parameters: `s3_url` is the S3 server that files are registered from. Raises OSError, sqlite3.Error, ValueError.
+    """
     records = database.connect(directory.store)
-    checkouts = Checkouts(directory.store, records, settings.first_get_redirects)
-    signer = Signer(data_directory.signing_key(directory), settings.url_lifetime)
-    return Deployment(directory, settings, records, checkouts, signer)
+    writer = Writer(directory.store)
+    ground = Ground(directory.blobs, url, settings.replica_delay)
+    key = data_directory.access_key(directory)
+    source = Sources(s3_url, None if settings.s3_endpoint else key)
+    courier = Courier(directory.store, settings, log)
+    copier = Copier(writer, ground, source, settings.copy_seconds, log, courier.wake)
+    return Deployment(
+        directory=directory,
+        settings=settings,
+        admins=frozenset({issuer.FIRST_USER}),
+        records=records,
+        writer=writer,
+        ground=ground,
+        checkouts=Checkouts(directory.store, records, settings.first_get_redirects),
+        signer=Signer(data_directory.signing_key(directory), settings.url_lifetime),
+        issuer=issuer.Issuer(issuer.load_key(directory.issuer_key), url),
+        copier=copier,
+        checkout_jobs=CheckoutJobs(
+            directory.store, directory.blobs, writer, copier, source, settings.checkout_seconds, log
+        ),
+        replicator=Replicator(writer, ground, courier.wake),
+        courier=courier,
+        searcher=Searcher(directory.store),
+        buckets=None if settings.s3_endpoint else S3Service(directory.s3, PermanentKeys({key.key_id: key.secret})),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 import traceback
 import uuid
 from functools import lru_cache
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hca_local.server import problems, requests
-from hca_local.server.log import ServiceLog, target
+from hca_local.server.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from hca_local.server.log import ServiceLog
 
 _COMMON_HEADERS = [
     (b"strict-transport-security", b"max-age=31536000; includeSubDomains; preload"),
@@ -27,9 +28,6 @@ _COMMON_HEADERS = [
 # DNS server makes point to this machine.
 _OPEN_TO_PAGES = (b"access-control-allow-origin", b"*")
 _THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
-_RETRIED_STATUSES = frozenset({500, 502, 503, 504})
-_RETRIED_METHODS = frozenset({"HEAD", "GET", "PUT", "DELETE", "OPTIONS", "TRACE"})
-_RETRY_AFTER = (b"retry-after", b"10")
 _FAULT_HEADER = "dss_fake_504_probability"
 
 
@@ -40,10 +38,11 @@ class Gateway:
     become problems, and every answer becomes a line in the log.
     """
 
-    def __init__(self, api: ASGIApp, objects: ASGIApp, log: ServiceLog) -> None:
+    def __init__(self, api: ASGIApp, objects: ASGIApp, log: ServiceLog, *, read_only: bool = False) -> None:
         self.api = api
         self.objects = objects
         self.log = log
+        self.read_only = read_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -52,7 +51,7 @@ class Gateway:
         extra = [] if is_object else [*_COMMON_HEADERS, (b"x-aws-request-id", str(uuid.uuid4()).encode())]
         if not is_object and _is_ours(headers.get("origin", "")):
             extra.append(_OPEN_TO_PAGES)
-        exchange = _Exchange(scope, send, extra, self.log)
+        exchange = Exchange(scope, send, extra, self.log)
         try:
             if not _is_ours("//" + headers.get("host", "")):
                 raise problems.ProblemError(
@@ -60,6 +59,8 @@ class Gateway:
                 )
             if is_object:
                 await self.objects(scope, receive, exchange.send)
+            elif self.read_only and not _only_reads(scope):
+                raise problems.read_only()
             elif _fault_wanted(headers):
                 await problems.timed_out()(scope, receive, exchange.send)
             else:
@@ -77,49 +78,6 @@ class Gateway:
             exchange.end()
 
 
-class _Exchange:
-    """One request and its answer, on the way out."""
-
-    def __init__(self, scope: Scope, send: Send, extra: list[tuple[bytes, bytes]], log: ServiceLog) -> None:
-        self.status = 0
-        self._scope = scope
-        self._send = send
-        self._extra = extra
-        self._log = log
-        self._started = time.perf_counter()
-        self._logged = False
-
-    async def send(self, message: Message) -> None:
-        """Send one message of the answer, with the additions of the gateway."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), *self._extra]
-            if self.status in _RETRIED_STATUSES and self._is_retried():
-                message["headers"].append(_RETRY_AFTER)
-        elif not message.get("more_body"):
-            # Before the last bytes go out, so that a client that has its answer finds it in the log.
-            self._write_line()
-        await self._send(message)
-
-    def end(self) -> None:
-        """Note the end of an answer that did not come to its end: the client left, or it had to be cut."""
-        if not self._logged:
-            self._write_line(" unfinished")
-
-    def _is_retried(self) -> bool:
-        method = self._scope["method"]
-        return method in _RETRIED_METHODS or (method == "POST" and "search" in self._scope["path"])
-
-    def _write_line(self, remark: str = "") -> None:
-        self._logged = True
-        scope = self._scope
-        raw_path = scope.get("raw_path") or scope["path"].encode()
-        took = (time.perf_counter() - self._started) * 1000
-        self._log.line(
-            f"{scope['method']} {target(raw_path, scope['query_string'])} {self.status} {took:.1f}ms{remark}"
-        )
-
-
 @lru_cache(maxsize=256)
 def _is_ours(url: str) -> bool:
     """Tell whether the host of `url`, an origin or a Host header after `//`, is this machine; nobody's is none."""
@@ -129,6 +87,11 @@ def _is_ours(url: str) -> bool:
         return urlsplit(url).hostname in _THIS_MACHINE
     except ValueError:
         return False
+
+
+def _only_reads(scope: Scope) -> bool:
+    """Tell whether a service that is read-only answers a request; it refuses HEAD too (contract §1)."""
+    return scope["method"] == "GET" or (scope["method"] == "POST" and "search" in scope["path"])
 
 
 def _fault_wanted(headers: Mapping[str, str]) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_BYTES = 10 * 1024 * 1024
-_SECRETS = re.compile(r"((?:^|&)(?:Signature|token)=)[^&]*", re.IGNORECASE)
+_SECRETS = re.compile(r"((?:^|&)(?:(?:X-Amz-)?Signature|X-Amz-Security-Token|token)=)[^&]*", re.IGNORECASE)
 
 
 class ServiceLog:

@@ -36,6 +36,11 @@ def of_status(status: HTTPStatus, title: str, headers: Mapping[str, str] | None 
     return ProblemError(status, status.phrase, title, headers)
 
 
+def read_only() -> ProblemError:
+    """Return the problem of a request to write to a deployment that is read-only (contract §1)."""
+    return ProblemError(503, "read_only", "The DSS is currently read-only", {"Retry-After": "600"})
+
+
 def response(problem: ProblemError, stacktrace: str = "") -> Response:
     """Return the response that tells `problem`."""
     body = {"status": problem.status, "code": problem.code, "title": problem.title, "stacktrace": stacktrace}

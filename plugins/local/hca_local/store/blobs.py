@@ -12,7 +12,15 @@ from hca_core.checksums import BLOCK, Checksums, Summer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import BinaryIO
+    from typing import Protocol
+
+    class Readable(Protocol):
+        """What bytes are read from: a file, the body of an answer."""
+
+        def read(self, size: int, /) -> bytes:
+            """Return up to `size` bytes, none at the end."""
+            ...
+
 
 INCOMING = "incoming"
 STALE_SECONDS = 24 * 3600
@@ -29,15 +37,14 @@ def key_of(sums: Checksums) -> str:
     return f"blobs/{sums.sha256}.{sums.sha1}.{sums.s3_etag}.{sums.crc32c}"
 
 
-def add_stream(root: Path, stream: BinaryIO) -> Checksums:
-    """Copy `stream` into the store below `root`, hashing on the way, and return its checksums.
+def add_stream(root: Path, stream: Readable, size: int, promised: str | None = None) -> Checksums:
+    """Copy `stream` of `size` bytes into the store below `root`, hashing on the way, and return its checksums.
 
-    The bytes are on disk when it returns, their name is after `sync`. Raises OSError; also when the source changes
-    its size meanwhile.
+    The bytes are on disk when it returns, their name is after `sync`. With `promised`, the object key that they
+    should have, other bytes are not kept. Raises OSError; also when the source has not `size` bytes.
     """
     incoming = root / INCOMING
     incoming.mkdir(parents=True, exist_ok=True)
-    size = os.fstat(stream.fileno()).st_size
     temporary = incoming / secrets.token_hex(12)
     try:
         with temporary.open("xb") as target:
@@ -49,8 +56,9 @@ def add_stream(root: Path, stream: BinaryIO) -> Checksums:
             os.fsync(target.fileno())
         sums = summer.result()
         if sums.size != size:
-            raise OSError(f"{stream.name} changed while it was read")
-        _keep(temporary, path_of(root, key_of(sums)), sums.size)
+            raise OSError(f"it has {sums.size} bytes and not {size}, so it changed while it was read")
+        if promised in (None, key_of(sums)):
+            _keep(temporary, path_of(root, key_of(sums)), sums.size)
     finally:
         temporary.unlink(missing_ok=True)
     return sums
@@ -62,6 +70,14 @@ def _keep(temporary: Path, final: Path, size: int) -> None:
         return
     final.parent.mkdir(exist_ok=True)
     temporary.replace(final)
+
+
+def has(root: Path, key: str, size: int) -> bool:
+    """Tell whether the bytes of the object `key`, `size` of them, are there."""
+    try:
+        return path_of(root, key).stat().st_size == size
+    except FileNotFoundError:
+        return False
 
 
 def sync(root: Path, keys: Iterable[str]) -> None:

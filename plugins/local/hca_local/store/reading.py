@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hca_local.store.records import BundleFile, BundleHead, FileRecord
+from hca_local.store.records import BundleFile, BundleHead, FileRecord, Tombstone
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -19,11 +19,15 @@ _LIVING = """NOT EXISTS (SELECT 1 FROM tombstones WHERE tombstones.replica=bundl
 _BUNDLE = "SELECT number, key, creator_uid, file_count FROM bundles WHERE replica=? AND "
 _ONE_BUNDLE = f"{_BUNDLE} key=? AND {_LIVING}"
 _LATEST_BUNDLE = f"{_BUNDLE} key>? AND key<? AND {_LIVING} ORDER BY key DESC LIMIT 1"
+_ANY_BUNDLE = f"{_BUNDLE} key=?"
+_ANY_BUNDLES = f"{_BUNDLE} key>? AND key<? ORDER BY key"
 _BUNDLE_KEYS = f"{_BUNDLE} key>=? AND key>? AND key<? AND {_LIVING} ORDER BY key LIMIT ?"
 
 _ENTRY = "SELECT name, uuid, version, content_type, size, indexed, crc32c, s3_etag, sha1, sha256 FROM bundle_files "
 _ENTRIES = f"{_ENTRY} WHERE bundle=? AND position>=? AND position<? ORDER BY position"
 _NAMED_ENTRY = f"{_ENTRY} WHERE bundle=? AND name=?"
+
+_TOMBSTONE = "SELECT email, reason FROM tombstones WHERE replica=? AND key=?"
 
 _LAST_CHARACTER = "\U0010ffff"
 
@@ -57,6 +61,33 @@ def bundle(connection: Connection, replica: str, uuid: str, version: str | None)
     if row is None:
         return None
     return BundleHead(row[0], *split_key(row[1]), row[2], row[3])
+
+
+def any_bundle(connection: Connection, replica: str, key: str) -> BundleHead | None:
+    """Return the bundle version with the key `<uuid>.<version>`, deleted or not; None if there never was one."""
+    row = connection.execute(_ANY_BUNDLE, (replica, key)).fetchone()
+    return None if row is None else BundleHead(row[0], *split_key(row[1]), row[2], row[3])
+
+
+def any_bundles(connection: Connection, replica: str, uuid: str) -> list[BundleHead]:
+    """Return all versions of the bundle `uuid`, deleted or not, the oldest first."""
+    rows = connection.execute(_ANY_BUNDLES, (replica, f"{uuid}.", f"{uuid}/"))
+    return [BundleHead(row[0], *split_key(row[1]), row[2], row[3]) for row in rows]
+
+
+def tombstone(connection: Connection, replica: str, key: str) -> Tombstone | None:
+    """Return the tombstone with the key `<uuid>` or `<uuid>.<version>`, or None."""
+    row = connection.execute(_TOMBSTONE, (replica, key)).fetchone()
+    if row is None:
+        return None
+    uuid, version = split_key(key)
+    return Tombstone(uuid, version or None, *row)
+
+
+def tombstone_over(connection: Connection, replica: str, bundle: BundleHead) -> Tombstone | None:
+    """Return what deleted the version `bundle`: its own tombstone, or that of the whole bundle; None if it lives."""
+    own = tombstone(connection, replica, f"{bundle.uuid}.{bundle.version}")
+    return own or tombstone(connection, replica, bundle.uuid)
 
 
 def bundle_files(connection: Connection, number: int, start: int, count: int) -> list[BundleFile]:

@@ -1,9 +1,13 @@
 """The tables of a store. Keys are those of the service's buckets without the folder: order is key order."""
 
-FORMAT = 1
+from hca_local.events import schema as events
+from hca_local.search import schema as search
+from hca_local.subscriptions import schema as subscriptions
+
+FORMAT = 2
 APPLICATION_ID = 0x48434131  # "HCA1": tells our database from anybody else's
 
-TABLES = """
+_OWN = """
 CREATE TABLE files (
   replica TEXT NOT NULL,
   key TEXT NOT NULL,             -- <uuid>.<version>
@@ -54,4 +58,50 @@ CREATE TABLE checkouts (         -- what the checkout bucket of a replica holds,
   ready INTEGER NOT NULL,
   PRIMARY KEY (replica, key)
 ) WITHOUT ROWID;
+CREATE TABLE copies (            -- source objects that are being copied behind the answers, and those that failed
+  task TEXT NOT NULL PRIMARY KEY,
+  replica TEXT NOT NULL,
+  key TEXT NOT NULL,             -- <uuid>.<version> of the file to be
+  creator_uid INTEGER NOT NULL,
+  source_url TEXT NOT NULL,
+  sums TEXT NOT NULL,            -- the object key that the source's checksums promise
+  failure TEXT                   -- why it failed; NULL while it runs
+) WITHOUT ROWID;
+CREATE INDEX copies_by_key ON copies (replica, key);
+CREATE TABLE replications (      -- what the other replica does not have yet
+  number INTEGER PRIMARY KEY,
+  due REAL NOT NULL,             -- seconds since 1970
+  source TEXT NOT NULL,
+  kind TEXT NOT NULL,            -- file, bundle, tombstone, collection or collection_tombstone
+  key TEXT NOT NULL
+);
+CREATE TABLE checkout_jobs (
+  id TEXT NOT NULL PRIMARY KEY,
+  replica TEXT NOT NULL,
+  bundle TEXT NOT NULL,          -- <uuid>.<version>
+  destination TEXT,              -- a bucket of the user; NULL for the checkout bucket
+  email TEXT,
+  status TEXT NOT NULL,          -- RUNNING, SUCCEEDED or FAILED
+  told TEXT NOT NULL             -- the location of the files, or the cause of the failure
+) WITHOUT ROWID;
+CREATE TABLE collections (
+  replica TEXT NOT NULL,
+  key TEXT NOT NULL,             -- <uuid>.<version>
+  owner TEXT NOT NULL,           -- an e-mail address
+  document TEXT NOT NULL,        -- JSON
+  PRIMARY KEY (replica, key)
+) WITHOUT ROWID;
+CREATE TABLE collection_tombstones (
+  replica TEXT NOT NULL,
+  uuid TEXT NOT NULL,
+  PRIMARY KEY (replica, uuid)
+) WITHOUT ROWID;
+CREATE TABLE owned_collections ( -- what GET /collections lists: the versions that an owner has PUT
+  owner TEXT NOT NULL,
+  key TEXT NOT NULL,             -- <uuid>.<version>
+  PRIMARY KEY (owner, key)
+) WITHOUT ROWID;
 """
+
+_PARTS = (_OWN, search.TABLES, events.TABLES, subscriptions.TABLES)
+TABLES = ";\n".join(part.strip().removesuffix(";") for part in _PARTS)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hca_local.store.records import BundleHead, Tombstone
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from sqlite3 import Connection
 
-    from hca_local.store.records import BundleFile, FileRecord, Tombstone
+    from hca_local.store.records import BundleFile, FileRecord
 
 
 def add_files(connection: Connection, replica: str, files: Iterable[FileRecord]) -> None:
@@ -21,8 +23,8 @@ def add_files(connection: Connection, replica: str, files: Iterable[FileRecord])
 
 def add_bundle(
     connection: Connection, replica: str, uuid: str, version: str, creator_uid: int, files: Sequence[BundleFile]
-) -> None:
-    """Add a bundle version with its manifest to `replica`.
+) -> BundleHead:
+    """Add a bundle version with its manifest to `replica` and return it.
 
     Raises sqlite3.IntegrityError if it is there already or if two of `files` have one name.
     """
@@ -35,14 +37,21 @@ def add_bundle(
         "INSERT INTO bundle_files VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
         ((number, position, *file) for position, file in enumerate(files)),
     )
+    assert number is not None  # noqa: S101 - a row was inserted
+    return BundleHead(number, uuid, version, creator_uid, len(files))
 
 
 def add_tombstone(connection: Connection, replica: str, tombstone: Tombstone) -> None:
     """Mark a bundle, or one version of it, as deleted in `replica`. Raises sqlite3.IntegrityError if it is already."""
-    key = tombstone.uuid if tombstone.version is None else f"{tombstone.uuid}.{tombstone.version}"
-    connection.execute("INSERT INTO tombstones VALUES (?,?,?,?)", (replica, key, tombstone.email, tombstone.reason))
+    row = (replica, tombstone_key(tombstone), tombstone.email, tombstone.reason)
+    connection.execute("INSERT INTO tombstones VALUES (?,?,?,?)", row)
 
 
 def mark_checkouts(connection: Connection, marks: Iterable[tuple[str, str, int, bool]]) -> None:
     """Set redirects and readiness of objects in the checkout bucket: (replica, key, redirects, ready) each."""
     connection.executemany("INSERT OR REPLACE INTO checkouts VALUES (?,?,?,?)", marks)
+
+
+def tombstone_key(tombstone: Tombstone) -> str:
+    """Return the key of `tombstone`: the uuid of its bundle, with the version where it is for one version."""
+    return tombstone.uuid if tombstone.version is None else f"{tombstone.uuid}.{tombstone.version}"

@@ -1,0 +1,1 @@
+"""The journal of events: what came into a replica, in the order in which it came."""
