@@ -95,6 +95,7 @@ class ServiceError(HCAError):
 
     `code` is the HTTP status, `reason` the service's own machine-readable code (or the HTTP reason), `title`,
     `stacktrace` and `details` what else its body told; the names are the published ones of `SwaggerAPIException`.
+    `request_id` is what the operators of the service find the request by, None where it gives none.
     """
 
     def __init__(self, response: Response, problem: object, hint: str | None = None) -> None:
@@ -110,8 +111,9 @@ class ServiceError(HCAError):
         text = self.title or (problem if isinstance(problem, str) else "")
         told = _one_line(f"{self.reason}: {text}" if text.strip() else self.reason)
         asked = f"{response.request.method} {urlsplit(response.url).path}" if response.request else ""
-        super().__init__(f"{told} (HTTP {self.code}, {asked})", hint)
         self.request_id = response.headers.get("X-AWS-REQUEST-ID")
+        request = _one_line(f", request {self.request_id}") if self.request_id else ""
+        super().__init__(f"{told} (HTTP {self.code}, {asked}{request})", hint)
         self.exit_status = _exit_status_of(self.code)
 
 

@@ -122,7 +122,8 @@ def test_the_query_of_a_url_is_not_told():
 
 
 def test_the_id_of_the_request_is_kept():
-    assert service_error(answered(500, **{"X-AWS-REQUEST-ID": "abc"}), {}).request_id == "abc"
+    told = service_error(answered(500, **{"X-AWS-REQUEST-ID": "abc"}), {})
+    assert (told.request_id, ", request abc)" in str(told)) == ("abc", True)
     assert service_error(answered(500), {}).request_id is None
 
 

@@ -25,8 +25,8 @@ from urllib.request import urlopen
 
 PACKAGES = ("ceph-mon", "ceph-osd", "radosgw", "ceph-base", "ceph-common")
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
-PORT = 17480
-MONITOR_PORTS = (13300, 16789)
+PORT = 17490
+MONITOR_PORTS = (13310, 16799)
 KEY, SECRET = "HCATESTACCESSKEY1", "HCATESTSECRETKEY1"
 START_SECONDS = 60
 
@@ -102,7 +102,7 @@ class Server:
                 "mon cluster log file": self.run / "log" / "cluster.log",
                 "osd objectstore": "memstore",
                 "memstore device bytes": 4 * 1024**3,
-                "erasure code dir": self.root / LIBRARIES,
+                "erasure code dir": self.root / LIBRARIES / "ceph" / "erasure-code",
                 "osd class dir": self.root / LIBRARIES / "rados-classes",
                 "plugin dir": self.root / LIBRARIES / "ceph",
                 "run dir": self.run,

@@ -158,9 +158,10 @@ def create_store(directory: DataDirectory, *, sample: bool, lasting: bool = True
             database.create_tables(connection)
             directory.blobs.mkdir(exist_ok=True, mode=0o700)
             if sample:
-                from hca_local.sample import loading
+                from hca_local.sample import loading, staging
 
                 loading.load(connection, directory.blobs)
+                staging.load(directory.s3)
             if lasting and hasattr(os, "sync"):
                 os.sync()  # once for thousands of blobs, before the commit that makes them count
 

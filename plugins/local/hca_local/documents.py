@@ -6,8 +6,10 @@ They are not kept: manifest and metadata files never change, so they are put tog
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from hca_local.events.encoding import encoded
 from hca_local.store import blobs, reading
 from hca_local.store.records import blob_key
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 # A manifest with more files is left out of the index document; so is what they contain.
 MOST_INDEXED_FILES = 20_000
 _MANIFEST_FORMAT = "0.0.1"
+_NOT_JSON = object()
 
 
 def manifest(bundle: BundleHead, files: Iterable[BundleFile]) -> dict[str, Any]:
@@ -33,28 +36,66 @@ def manifest(bundle: BundleHead, files: Iterable[BundleFile]) -> dict[str, Any]:
     }
 
 
-def index_document(connection: Connection, root: Path, bundle: BundleHead) -> dict[str, Any]:
-    """Return what a search sees of `bundle`: its manifest and its indexed JSON files; `root` has the blobs."""
-    files = [] if bundle.file_count > MOST_INDEXED_FILES else _files(connection, bundle)
-    contents = _contents(root, (file for file in files if file.indexed))
-    return {
-        "uuid": bundle.uuid,
-        "state": "new",
-        "shape_descriptor": "v",
-        "manifest": manifest(bundle, files),
-        "files": contents,
-    }
+class Documents:
+    """The documents of one bundle version, each put together when it is first asked for.
 
+    Its copy in the other replica has the same ones. `root` has the blobs. Properties raise OSError.
+    """
 
-def event_document(connection: Connection, root: Path, bundle: BundleHead) -> dict[str, Any]:
-    """Return what the event of the creation of `bundle` tells: its manifest and all of its JSON files."""
-    files = _files(connection, bundle)
-    return {
-        "event_type": "CREATE",
-        "bundle_info": {"uuid": bundle.uuid, "version": bundle.version},
-        "manifest": manifest(bundle, files),
-        "files": _contents(root, files),
-    }
+    def __init__(self, connection: Connection, root: Path, bundle: BundleHead) -> None:
+        self._connection = connection
+        self._root = root
+        self._bundle = bundle
+        self._decoded: dict[str, Any] = {}
+
+    @cached_property
+    def index(self) -> dict[str, Any]:
+        """What a search sees: the manifest and the indexed JSON files."""
+        files = [] if self._bundle.file_count > MOST_INDEXED_FILES else self._files
+        return {
+            "uuid": self._bundle.uuid,
+            "state": "new",
+            "shape_descriptor": "v",
+            "manifest": manifest(self._bundle, files),
+            "files": self._contents(file for file in files if file.indexed),
+        }
+
+    @cached_property
+    def event(self) -> dict[str, Any]:
+        """What the event of the creation tells: the manifest and all JSON files."""
+        return {
+            "event_type": "CREATE",
+            "bundle_info": {"uuid": self._bundle.uuid, "version": self._bundle.version},
+            "manifest": manifest(self._bundle, self._files),
+            "files": self._contents(self._files),
+        }
+
+    @cached_property
+    def encoded_event(self) -> bytes:
+        """The event as it stands in the journal."""
+        return encoded(self.event)
+
+    @cached_property
+    def _files(self) -> list[BundleFile]:
+        return reading.bundle_files(self._connection, self._bundle.number, 0, self._bundle.file_count)
+
+    def _contents(self, files: Iterable[BundleFile]) -> dict[str, list[Any]]:
+        """Return the decoded content of those of `files` that are JSON, in lists by prepared name."""
+        found: dict[str, list[Any]] = {}
+        for file in files:
+            if file.content_type.startswith("application/json"):
+                content = self._content(blob_key(file))
+                if content is not _NOT_JSON:
+                    found.setdefault(prepared_name(file.name), []).append(content)
+        return found
+
+    def _content(self, key: str) -> Any:
+        if key not in self._decoded:
+            try:
+                self._decoded[key] = json.loads(blobs.path_of(self._root, key).read_bytes(), parse_constant=_refused)
+            except (ValueError, RecursionError):
+                self._decoded[key] = _NOT_JSON  # it says that it is, but is not: the service leaves it out
+        return self._decoded[key]
 
 
 def tombstone_index_document(bundle: BundleHead, tombstone: Tombstone) -> dict[str, Any]:
@@ -84,10 +125,6 @@ def prepared_name(name: str) -> str:
     return stem.rpartition("_")[0] + "_json" if "_" in stem else prepared
 
 
-def _files(connection: Connection, bundle: BundleHead) -> list[BundleFile]:
-    return reading.bundle_files(connection, bundle.number, 0, bundle.file_count)
-
-
 def _stored_entry(file: BundleFile) -> dict[str, Any]:
     return {
         "name": file.name,
@@ -108,15 +145,6 @@ def _stored_tombstone(tombstone: Tombstone) -> dict[str, Any]:
     return told if tombstone.version is None else {**told, "version": tombstone.version}
 
 
-def _contents(root: Path, files: Iterable[BundleFile]) -> dict[str, list[Any]]:
-    """Return the decoded content of those of `files` that are JSON, in lists by prepared name."""
-    found: dict[str, list[Any]] = {}
-    for file in files:
-        if not file.content_type.startswith("application/json"):
-            continue
-        try:
-            content = json.loads(blobs.path_of(root, blob_key(file)).read_bytes())
-        except (ValueError, RecursionError):
-            continue  # it says that it is JSON, but is not: the service leaves it out
-        found.setdefault(prepared_name(file.name), []).append(content)
-    return found
+def _refused(constant: str) -> None:
+    """Refuse NaN and its like, which Python reads and JSON does not have."""
+    raise ValueError(f"{constant} is not JSON")

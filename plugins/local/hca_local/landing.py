@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hca_local import documents
+from hca_local.documents import Documents
 from hca_local.events import journal
 from hca_local.search import index
 from hca_local.store import reading, writing
@@ -51,8 +52,12 @@ def bundle(
 ) -> BundleHead:
     """Add a bundle version to `replica` and return it. Raises sqlite3.IntegrityError if it is there."""
     head = writing.add_bundle(connection, replica, uuid, version, creator_uid, files)
-    bundle_arrived(connection, ground, replica, head)
-    _replicate(connection, ground, replica, "bundle", f"{uuid}.{version}")
+    told = Documents(connection, ground.blobs, head)
+    bundle_arrived(connection, ground, replica, head, told)
+    if ground.delay:
+        _replicate(connection, ground, replica, "bundle", f"{uuid}.{version}")
+    else:
+        _add_copy(connection, ground, other(replica), head, files, told)
     return head
 
 
@@ -74,15 +79,15 @@ def collection_tombstone(connection: Connection, ground: Ground, replica: str, u
     _replicate(connection, ground, replica, "collection_tombstone", uuid)
 
 
-def bundle_arrived(connection: Connection, ground: Ground, replica: str, head: BundleHead) -> None:
-    """Make the bundle version `head`, which is in `replica` now, found and known."""
+def bundle_arrived(connection: Connection, ground: Ground, replica: str, head: BundleHead, told: Documents) -> None:
+    """Make the bundle version `head` with the documents `told`, which is in `replica` now, found and known."""
     stone = reading.tombstone_over(connection, replica, head)
     if stone is not None:  # its uuid was deleted before this version came
         index.put(connection, head.number, documents.tombstone_index_document(head, stone))
         return
-    index.put(connection, head.number, documents.index_document(connection, ground.blobs, head))
-    journal.record(connection, ground.blobs, replica, head)
-    matching.bundle_event(connection, ground.blobs, replica, head, ground.api)
+    index.put(connection, head.number, told.index)
+    journal.record(connection, replica, f"{head.uuid}.{head.version}", len(told.encoded_event))
+    matching.bundle_event(connection, replica, head, told, ground.api)
 
 
 def replicate_due(connection: Connection, ground: Ground) -> float | None:
@@ -121,11 +126,19 @@ def _copy_file(connection: Connection, ground: Ground, source: str, target: str,
 
 def _copy_bundle(connection: Connection, ground: Ground, source: str, target: str, key: str) -> None:
     head = reading.any_bundle(connection, source, key)
-    if head is None or reading.any_bundle(connection, target, key):
+    if head is not None:
+        files = reading.bundle_files(connection, head.number, 0, head.file_count)
+        _add_copy(connection, ground, target, head, files, Documents(connection, ground.blobs, head))
+
+
+def _add_copy(
+    connection: Connection, ground: Ground, target: str, head: BundleHead, files: Sequence[BundleFile], told: Documents
+) -> None:
+    """Add to `target` what the other replica has, unless somebody has put a bundle of that name there."""
+    if reading.any_bundle(connection, target, f"{head.uuid}.{head.version}"):
         return
-    files = reading.bundle_files(connection, head.number, 0, head.file_count)
     copied = writing.add_bundle(connection, target, head.uuid, head.version, head.creator_uid, files)
-    bundle_arrived(connection, ground, target, copied)
+    bundle_arrived(connection, ground, target, copied, told)
 
 
 def _copy_tombstone(connection: Connection, ground: Ground, source: str, target: str, key: str) -> None:

@@ -14,6 +14,7 @@ from uuid import uuid4
 from hca_core import versions
 from hca_core.errors import HCAError, UsageError
 from hca_local import data_directory, landing, locking, settings
+from hca_local.documents import Documents
 from hca_local.folders import files_of
 from hca_local.landing import Ground
 from hca_local.store import blobs, database, writing
@@ -117,7 +118,7 @@ def _record(
             writing.add_files(connection, replica, [record for _, record in entries])
             manifest = [entry for entry, _ in entries]
             head = writing.add_bundle(connection, replica, bundle.uuid, bundle.version, CREATOR, manifest)
-            landing.bundle_arrived(connection, ground, replica, head)
+            landing.bundle_arrived(connection, ground, replica, head, Documents(connection, ground.blobs, head))
 
 
 def _check_free(connection: sqlite3.Connection, bundle: Wanted, replicas: Sequence[str]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -201,3 +204,63 @@ def test_a_reader_that_leaves_is_noticed(ours, connect):
     body.close()
     while ours.files != before:
         client.list_buckets()
+
+
+def answer_with_fsync_that_fails(monkeypatch, tmp_path, error):
+    """Return the messages that answer a PUT, and the files that are left, when the disk fails with `error`."""
+    import asyncio
+
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    from hca_local.s3.keys import PermanentKeys
+    from hca_local.s3.service import S3Service
+
+    signed = AWSRequest("PUT", "http://localhost/b-1/a", headers={"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"})
+    S3SigV4Auth(Credentials("K", "S"), "s3", "r").add_auth(signed)
+    headers = {"host": "localhost", "content-length": "0", **signed.headers}
+    scope = {
+        "type": "http", "method": "PUT", "path": "/b-1/a", "raw_path": b"/b-1/a", "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    messages = []
+
+    async def receive():
+        return {"type": "http.request", "body": b""}
+
+    async def send(message):
+        messages.append(message)
+
+    service = S3Service(tmp_path, PermanentKeys({"K": "S"}))
+    service.store.records.execute("INSERT INTO bucket VALUES ('b-1', '', 0)")
+
+    def fail(descriptor):
+        raise error
+
+    monkeypatch.setattr(os, "fsync", fail)
+    try:
+        asyncio.run(service(scope, receive, send))
+    finally:
+        service.close()
+    return messages, os.listdir(tmp_path / "bytes")
+
+
+def test_a_full_disk_is_told(monkeypatch, tmp_path):
+    error = OSError(errno.ENOSPC, "No space left on device")
+    messages, files = answer_with_fsync_that_fails(monkeypatch, tmp_path, error)
+    assert messages[0]["status"] == 507
+    assert b"<Code>InsufficientStorage</Code>" in messages[1]["body"]
+    assert files == []
+
+
+def test_what_nobody_expected_is_told_and_raised(monkeypatch, tmp_path):
+    error = OSError(errno.EIO, "Input/output error")
+    with pytest.raises(OSError, match="Input/output error"):
+        answer_with_fsync_that_fails(monkeypatch, tmp_path, error)
+
+
+def test_the_server_does_not_import_boto3():
+    program = "import sys; import hca_local.s3.service; print('boto3' in sys.modules, 'botocore' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"

@@ -36,19 +36,20 @@ def in_parts(plain):
     bucket = "test-of-parts"
     plain.create_bucket(Bucket=bucket)
     upload = begin(plain, bucket, ContentType="text/x", Metadata={"a": "b"}, Tagging="t=1")
-    finish(plain, upload, [send(plain, upload, number, piece) for number, piece in zip((1, 2, 7), PIECES, strict=True)])
+    finish(plain, upload, [send(plain, upload, number, piece) for number, piece in enumerate(PIECES, 1)])
     yield {"Bucket": bucket, "Key": "a"}
     plain.delete_object(Bucket=bucket, Key="a")
     plain.delete_bucket(Bucket=bucket)
 
 
-def test_the_parts_become_an_object(plain, in_parts):
+def test_the_parts_become_an_object(s3, plain, in_parts):
     got = plain.get_object(**in_parts)
     assert got["Body"].read() == DATA
     assert (got["ETag"], got["ContentType"], got["Metadata"]) == (f'"{ETAG}"', "text/x", {"a": "b"})
-    assert plain.get_object_tagging(**in_parts)["TagSet"] == [{"Key": "t", "Value": "1"}]
     (entry,) = plain.list_objects_v2(Bucket=in_parts["Bucket"])["Contents"]
     assert (entry["Size"], entry["ETag"]) == (len(DATA), f'"{ETAG}"')
+    s3.differs("loses the tags of a multipart upload")
+    assert plain.get_object_tagging(**in_parts)["TagSet"] == [{"Key": "t", "Value": "1"}]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,8 @@ def test_ranges_go_across_parts(plain, in_parts, start, end):
     assert got["ContentRange"] == f"bytes {start}-{end - 1}/{len(DATA)}"
 
 
-def test_one_part_can_be_read(plain, in_parts):
+def test_one_part_can_be_read(s3, plain, in_parts):
+    s3.differs("ignores which part is wanted")
     got = plain.get_object(**in_parts, PartNumber=2)
     assert got["Body"].read() == PIECES[1]
     assert got["PartsCount"] == 3
@@ -113,15 +115,16 @@ def test_what_is_in_progress_is_listed(plain, bucket):
     assert [(one["PartNumber"], one["Size"]) for page in pages for one in page["Parts"]] == [(1, 1), (2, 2), (3, 3)]
 
 
-def test_an_aborted_upload_is_gone(plain, bucket, refused):
+def test_an_aborted_upload_is_gone(s3, plain, bucket, refused):
     upload = begin(plain, bucket)
     part = send(plain, upload, 1, b"x")
     plain.abort_multipart_upload(**upload)
     with refused(404, "NoSuchUpload"):
         send(plain, upload, 2, b"x")
+    assert not plain.list_multipart_uploads(Bucket=bucket).get("Uploads")
+    s3.differs("believes that it is being completed")
     with refused(404, "NoSuchUpload"):
         finish(plain, upload, [part])
-    assert not plain.list_multipart_uploads(Bucket=bucket).get("Uploads")
 
 
 def test_aborted_parts_leave_the_disk(ours, connect):
@@ -137,11 +140,12 @@ def test_aborted_parts_leave_the_disk(ours, connect):
     assert ours.files == before
 
 
-def test_wrong_parts_are_refused(plain, bucket, refused):
+def test_wrong_parts_are_refused(s3, plain, bucket, refused):
     upload = begin(plain, bucket)
     first, second = send(plain, upload, 1, b"small"), send(plain, upload, 2, b"last")
     with refused(400, "EntityTooSmall"):
         finish(plain, upload, [first, second])
+    s3.differs("checks the sizes first")
     with refused(400, "InvalidPartOrder"):
         finish(plain, upload, [second, first])
     with refused(400, "InvalidPart"):
@@ -154,7 +158,8 @@ def test_wrong_parts_are_refused(plain, bucket, refused):
 
 
 @pytest.mark.parametrize("number", [0, 10_001])
-def test_a_part_number_out_of_range(plain, bucket, refused, number):
+def test_a_part_number_out_of_range(s3, plain, bucket, refused, number):
+    s3.differs("allows it")
     with refused(400, "InvalidArgument"):
         send(plain, begin(plain, bucket), number, b"x")
 
@@ -189,6 +194,21 @@ def test_the_object_gets_the_checksum_that_was_ordered(ours, connect, refused, k
     assert finish(client, upload, parts, ChecksumType=kind)["ChecksumCRC32"] == expected
     head = client.head_object(Bucket=bucket, Key="a", ChecksumMode="ENABLED")
     assert (head["ChecksumCRC32"], head["ChecksumType"]) == (expected, kind)
+
+
+def test_the_checksum_of_aws_cli(ours, connect):
+    """aws-cli 2 orders a CRC-64 of the whole object, which is never one of parts."""
+    from awscrt import checksums
+
+    client = connect(ours)
+    client.create_bucket(Bucket="of-aws-cli")
+    upload = begin(client, "of-aws-cli", ChecksumAlgorithm="CRC64NVME")
+    parts = [
+        send(client, upload, number, piece, ChecksumAlgorithm="CRC64NVME") for number, piece in enumerate(PIECES, 1)
+    ]
+    told = finish(client, upload, parts)
+    whole = b64encode(checksums.crc64nvme(DATA).to_bytes(8, "big")).decode()
+    assert (told["ChecksumCRC64NVME"], told["ChecksumType"]) == (whole, "FULL_OBJECT")
 
 
 def test_parts_can_be_copied(plain, bucket, in_parts, refused):

@@ -28,8 +28,8 @@ def test_a_key_can_be_anything(client, bucket, key):
     assert [one["Key"] for one in client.list_objects_v2(Bucket=bucket)["Contents"]] == ["copy"]
 
 
-def test_a_key_that_is_too_long_is_refused(plain, bucket, refused):
-    with refused(400, "KeyTooLongError"):
+def test_a_key_that_is_too_long_is_refused(s3, plain, bucket, refused):
+    with refused(400, "InvalidObjectName" if s3.is_real else "KeyTooLongError"):
         plain.put_object(Bucket=bucket, Key="ü" * 513, Body=b"")
 
 
@@ -63,7 +63,8 @@ def test_writing_again_replaces_all(plain, bucket):
     assert (got["Body"].read(), got["Metadata"], got.get("TagCount", 0)) == (b"second one", {}, 0)
 
 
-def test_too_much_metadata_is_refused(plain, bucket, refused):
+def test_too_much_metadata_is_refused(s3, plain, bucket, refused):
+    s3.differs("allows more")
     with refused(400, "MetadataTooLarge"):
         plain.put_object(Bucket=bucket, Key="a", Body=b"", Metadata={"a": "x" * 2048})
 
@@ -146,8 +147,9 @@ def test_an_object_is_written_only_where_none_is(plain, bucket, refused):
     assert plain.get_object(Bucket=bucket, Key="a")["Body"].read() == b"first"
 
 
-def test_an_object_is_written_only_over_the_one_that_is_known(plain, bucket, refused):
+def test_an_object_is_written_only_over_the_one_that_is_known(s3, plain, bucket, refused):
     etag = plain.put_object(Bucket=bucket, Key="a", Body=b"first")["ETag"]
+    s3.differs("compares without the quotes")
     plain.put_object(Bucket=bucket, Key="a", Body=b"second", IfMatch=etag)
     with refused(412, "PreconditionFailed"):
         plain.put_object(Bucket=bucket, Key="a", Body=b"third", IfMatch=etag)
@@ -161,6 +163,7 @@ def test_an_object_is_written_only_over_the_one_that_is_known(plain, bucket, ref
     [
         ("CRC32", b64encode(zlib.crc32(b"123456789").to_bytes(4, "big")).decode()),
         ("CRC32C", b64encode(bytes.fromhex("e3069283")).decode()),
+        ("CRC64NVME", b64encode(bytes.fromhex("ae8b14860a799888")).decode()),
         ("SHA1", b64encode(hashlib.sha1(b"123456789").digest()).decode()),
         ("SHA256", b64encode(hashlib.sha256(b"123456789").digest()).decode()),
     ],
@@ -180,7 +183,7 @@ def test_a_checksum_is_checked_and_told(ours, connect, refused, name, value):
 
 def test_a_checksum_that_can_not_be_computed_is_refused(ours):
     ours.request("PUT", "/other-checksum")
-    answer = ours.request("PUT", "/other-checksum/a", {"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}, b"x")
+    answer = ours.request("PUT", "/other-checksum/a", {"x-amz-checksum-xxhash64": "AAAAAAAAAAA="}, b"x")
     assert (answer.status, answer.code) == (501, "NotImplemented")
 
 
@@ -204,13 +207,13 @@ def test_many_are_removed_at_once(plain, bucket):
     assert plain.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
-def test_more_than_a_thousand_are_not_removed_at_once(plain, bucket, refused):
-    with refused(400, "MalformedXML"):
+def test_more_than_a_thousand_are_not_removed_at_once(s3, plain, bucket, refused):
+    with refused(400, "400" if s3.is_real else "MalformedXML"):
         plain.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": str(number)} for number in range(1001)]})
 
 
 def test_the_collection_of_a_resource_removes_all(s3, bucket):
-    resource = boto3.resource(
+    resource = s3.session.resource(
         "s3",
         endpoint_url=s3.endpoint,
         aws_access_key_id=s3.key,
@@ -224,17 +227,17 @@ def test_the_collection_of_a_resource_removes_all(s3, bucket):
     resource.meta.client.close()
 
 
-def test_a_copy_takes_all_with_it(client, bucket):
+def test_a_copy_takes_all_with_it(s3, client, bucket):
     client.put_object(Bucket=bucket, Key="a", Body=b"bytes", Metadata={"one": "1"}, ContentType="text/x", Tagging="t=1")
     told = client.copy_object(Bucket=bucket, Key="b", CopySource={"Bucket": bucket, "Key": "a"})
     client.delete_object(Bucket=bucket, Key="a")
     got = client.get_object(Bucket=bucket, Key="b")
     assert (got["Body"].read(), got["Metadata"], got["ContentType"]) == (b"bytes", {"one": "1"}, "text/x")
-    assert got["ETag"] == told["CopyObjectResult"]["ETag"]
+    assert got["ETag"].strip('"') == told["CopyObjectResult"]["ETag"].strip('"')  # Ceph RGW forgets the quotes
     assert client.get_object_tagging(Bucket=bucket, Key="b")["TagSet"] == [{"Key": "t", "Value": "1"}]
 
 
-def test_a_copy_can_be_described_anew(plain, bucket):
+def test_a_copy_can_be_described_anew(s3, plain, bucket):
     plain.put_object(Bucket=bucket, Key="a", Body=b"bytes", Metadata={"one": "1"}, Tagging="t=1")
     plain.copy_object(
         Bucket=bucket, Key="a", CopySource={"Bucket": bucket, "Key": "a"}, MetadataDirective="REPLACE",
@@ -242,6 +245,7 @@ def test_a_copy_can_be_described_anew(plain, bucket):
     )  # fmt: skip
     got = plain.get_object(Bucket=bucket, Key="a")
     assert (got["Body"].read(), got["Metadata"]) == (b"bytes", {"two": "2"})
+    s3.differs("drops the new tags")
     assert plain.get_object_tagging(Bucket=bucket, Key="a")["TagSet"] == [{"Key": "u", "Value": "2"}]
 
 
@@ -251,14 +255,15 @@ def test_a_copy_onto_itself_that_changes_nothing_is_refused(plain, bucket, refus
         plain.copy_object(Bucket=bucket, Key="a", CopySource={"Bucket": bucket, "Key": "a"})
 
 
-def test_conditions_of_copying(plain, bucket, refused):
+def test_conditions_of_copying(s3, plain, bucket, refused):
     etag = plain.put_object(Bucket=bucket, Key="a", Body=b"bytes")["ETag"]
     source = {"Bucket": bucket, "Key": "a"}
     plain.copy_object(Bucket=bucket, Key="b", CopySource=source, CopySourceIfMatch=etag)
-    with refused(412, "PreconditionFailed"):
-        plain.copy_object(Bucket=bucket, Key="c", CopySource=source, CopySourceIfNoneMatch=etag)
     with refused(404, "NoSuchKey"):
         plain.copy_object(Bucket=bucket, Key="c", CopySource={"Bucket": bucket, "Key": "absent"})
+    s3.differs("copies all the same")
+    with refused(412, "PreconditionFailed"):
+        plain.copy_object(Bucket=bucket, Key="c", CopySource=source, CopySourceIfNoneMatch=etag)
     with refused(404, "NoSuchKey"):
         plain.get_object(Bucket=bucket, Key="c")
 

@@ -32,9 +32,9 @@ TAXON = {
 
 def created(store: Any, bundle: BundleHead, replica: str = "aws") -> list[Any]:
     """Let `bundle` come into a replica and return what subscribers will be told."""
-    document = documents.index_document(store.connection, store.directory.blobs, bundle)
-    index.put(store.connection, bundle.number, document)
-    matching.bundle_event(store.connection, store.directory.blobs, replica, bundle, API)
+    told = documents.Documents(store.connection, store.directory.blobs, bundle)
+    index.put(store.connection, bundle.number, told.index)
+    matching.bundle_event(store.connection, replica, bundle, told, API)
     found: list[Any] = store.payloads()
     return found
 
@@ -93,7 +93,7 @@ def test_the_other_replica_is_another_matter(store: Any) -> None:
 
 
 def test_no_document_is_put_together_for_nobody(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "event_document", None)
+    monkeypatch.setattr(documents.Documents, "event", None)
     bundle = store.bundle({"project_0.json": {}})
     assert created(store, bundle) == []
     store.subscribe(URL)

@@ -81,7 +81,7 @@ def _document(connection: Connection, blobs: Path, replica: str, key: Key) -> di
     stone = reading.tombstone_over(connection, replica, bundle)
     if stone is not None:
         return documents.tombstone_index_document(bundle, stone)
-    return documents.index_document(connection, blobs, bundle)
+    return documents.Documents(connection, blobs, bundle).index
 
 
 def _url_after(call: Call, last: Key, per_page: int) -> str:

@@ -92,7 +92,9 @@ async def _resolved(call: Call, wanted: Sequence[dict[str, Any]]) -> list[Bundle
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         is_pending = copying.are_pending(records)  # asked first: what ends meanwhile is found below
-        entries, missing = _looked_up(records, replica, wanted)
+        entries, missing = await call.deployment.searcher.run(
+            lambda connection: _looked_up(connection, replica, wanted)
+        )
         if not missing:
             return entries
         if not is_pending or time.monotonic() > deadline:

@@ -5,25 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hca_core import versions
-from hca_local import documents
-from hca_local.events.encoding import encoded
+from hca_local.documents import Documents
 from hca_local.store import reading
 
 if TYPE_CHECKING:
     from pathlib import Path
     from sqlite3 import Connection
 
-    from hca_local.store.records import BundleHead
 
 EVENTS_PER_JOURNAL = 100
 
 _LAST = "SELECT journal, place, timestamp FROM events WHERE replica=? ORDER BY journal DESC, place DESC LIMIT 1"
 
 
-def record(connection: Connection, blobs: Path, replica: str, bundle: BundleHead) -> None:
-    """Append the creation of `bundle` to the last journal of `replica`; call it in the transaction that creates it.
+def record(connection: Connection, replica: str, key: str, size: int) -> None:
+    """Append the creation of the bundle version `key` (`<uuid>.<version>`) to the last journal of `replica`.
 
-    Raises sqlite3.IntegrityError if it is recorded already, OSError if a file of the bundle can't be read.
+    `size` is how many bytes its event document has. Call it in the transaction that creates the bundle.
+    Raises sqlite3.IntegrityError if it is recorded already.
     """
     last = connection.execute(_LAST, (replica,)).fetchone()
     journal, place, timestamp = last or (0, -1, "")
@@ -32,9 +31,7 @@ def record(connection: Connection, blobs: Path, replica: str, bundle: BundleHead
         journal, place = journal + 1, 0
     # A clock that was set back must not put events out of order: readers go by their time.
     moment = max(versions.now(), timestamp)
-    size = len(encoded(documents.event_document(connection, blobs, bundle)))
-    row = (replica, journal, place, f"{bundle.uuid}.{bundle.version}", moment, size)
-    connection.execute("INSERT INTO events VALUES (?,?,?,?,?,?)", row)
+    connection.execute("INSERT INTO events VALUES (?,?,?,?,?,?)", (replica, journal, place, key, moment, size))
 
 
 def forget(connection: Connection, replica: str, key: str) -> None:
@@ -50,4 +47,4 @@ def document(connection: Connection, blobs: Path, replica: str, key: str) -> byt
     bundle = reading.any_bundle(connection, replica, key)
     if bundle is None:
         raise LookupError(f"there never was a bundle {key} in {replica}")
-    return encoded(documents.event_document(connection, blobs, bundle))
+    return Documents(connection, blobs, bundle).encoded_event

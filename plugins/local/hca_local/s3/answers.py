@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from starlette.types import Receive, Send
+    from starlette.types import Message, Receive, Send
 
     from hca_local.s3.errors import S3Error
     from hca_local.s3.request import Request
@@ -67,18 +67,24 @@ async def send(answer: Answer, method: str, store: Store, receive: Receive, send
     if answer.status in (204, 304):
         del headers["content-length"]
     encoded = [(name.encode(), _printable(value).encode("latin-1", "replace")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+    start: Message = {"type": "http.response.start", "status": answer.status, "headers": encoded}
     if method == "HEAD" or answer.stream is None:
+        await send(start)
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
         return
+    with answer.stream.held:  # before the first wait, in which the object may be removed
+        await send(start)
+        await _send_stretches(answer.stream.stretches, store, receive, send)
+    await send({"type": "http.response.body"})
+
+
+async def _send_stretches(stretches: Sequence[Stretch], store: Store, receive: Receive, send: Send) -> None:
     gone = asyncio.ensure_future(_disconnected(receive))
     try:
-        with answer.stream.held:
-            for stretch in answer.stream.stretches:
-                await _send_stretch(stretch, store, gone, send)
+        for stretch in stretches:
+            await _send_stretch(stretch, store, gone, send)
     finally:
         gone.cancel()
-    await send({"type": "http.response.body"})
 
 
 async def _disconnected(receive: Receive) -> None:

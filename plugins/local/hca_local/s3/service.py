@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hca_local.s3.answers import Answer
     from hca_local.s3.keys import KeyRing
 
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quota
 
 
 class S3Service:

@@ -24,6 +24,10 @@ PUBLISHED = {
     "cell_suspension PancreasIsletAgeing 0": ("134c0f04-76ae-405d-aea4-b72c08a53dd9", "2019-07-09T230754.589000Z"),
     "cell_suspension PancreasIsletAgeing 2": ("c14b99ea-d8e2-4c84-9dc2-ce2245d8a743", "2019-07-09T231935.003000Z"),
     "sequence_file PancreasIsletAgeing 1 2": ("666ff3f0-67a1-4ead-82e9-3f96a8c0a9b1", "2019-02-19T171710.540000Z"),
+    "process dissociation PancreasIsletAgeing 0": (
+        "2196a626-38da-4489-8b2f-645d342f6aab",
+        "2019-07-10T001103.121000Z",
+    ),
     "links PancreasIsletAgeing 0": ("dbf7bd27-b58e-431d-ba05-6a48f29e7cef", "2019-08-03T150636.118831Z"),
     "reads KidneyTubuleAtlas 4 1": ("7a8fbda7-d470-467a-904e-5c73413fab3e", "2019-07-16T093012.447000Z"),
     "reads PancreasIsletAgeing 0 2": ("1330ef1a-7a21-40c6-84c5-5cec18204028", "2019-08-03T150636.729022Z"),
@@ -32,6 +36,15 @@ PUBLISHED = {
 # The job of a finished checkout that examples ask for, and the bundle that it was about.
 CHECKOUT_JOB = "4de1c603-fa8b-4c07-af37-06159e6951e0"
 CHECKED_OUT = "bundle PancreasIsletAgeing 4"
+
+# What examples find in the buckets of the S3 server: a bucket to upload to, and objects to register files from.
+BUCKETS = ("upload-test-unittest", "jeffwu-test", "org-humancellatlas-dss-cli-test")
+SOURCES = {
+    ("jeffwu-test", "ead6434d-efb5-4554-98bc-027e160547c5/get_bundle.json"): b'{"bundle": "from Python"}\n',
+    ("org-humancellatlas-dss-cli-test", "930a927d-0138-4a79-8c87-e45936fe4fc3/get_bundle.json"): (
+        b'{"bundle": "from the command line"}\n'
+    ),
+}
 
 RUNS = {"PancreasIsletAgeing 0": "SRR6579532", "PancreasIsletAgeing 1": "SRR6546754"}
 

@@ -25,7 +25,7 @@ def match(body: Any, where: str) -> Query:
     operator = shapes.string(options.get("operator", "or"), f"{where}.{field}.operator").lower()
     if operator not in ("and", "or"):
         raise QueryError(f"{where}.{field}.operator has to be 'and' or 'or'")
-    words = tuple(dict.fromkeys(values.words(operands.text(value))))
+    words = tuple(dict.fromkeys(values.words(operands.folded(value))))
     needed = len(words) if operator == "and" else 1
     if "minimum_should_match" in options:
         place = f"{where}.{field}.minimum_should_match"
@@ -36,7 +36,7 @@ def match(body: Any, where: str) -> Query:
 def match_phrase(body: Any, where: str) -> Query:
     """Read `{"match_phrase": body}`: the whole value, or words in a row in a `.text` sub-field. Raises QueryError."""
     field, value, _ = shapes.field_value(body, where, "query")
-    words = tuple(values.words(operands.text(value)))
+    words = tuple(values.words(operands.folded(value)))
     return _leaf(field, operands.equal(field, value), [Phrase(_base(field), words)] if words else [])
 
 
@@ -69,7 +69,7 @@ def exists(body: Any, where: str) -> Query:
 def prefix(body: Any, where: str) -> Query:
     """Read `{"prefix": body}`. Raises QueryError."""
     field, value, _ = shapes.field_value(body, where, "value")
-    start = values.folded(operands.text(value))
+    start = operands.folded(value)
     whole = Between(field, Kind.STRING, start, start + values.LAST_CHARACTER)
     return _leaf(field, [whole], [Pattern(_base(field), patterns.quoted(start) + ".*", words=True)])
 
@@ -77,7 +77,7 @@ def prefix(body: Any, where: str) -> Query:
 def wildcard(body: Any, where: str) -> Query:
     """Read `{"wildcard": body}`: `*` is any text, `?` one character. Raises QueryError."""
     field, value, _ = shapes.field_value(body, where, "value")
-    pattern = values.folded(operands.text(value))
+    pattern = operands.folded(value)
     if len(pattern) > regexps.LONGEST:
         raise QueryError(f"{where}.{field} is longer than {regexps.LONGEST} characters")
     words = Pattern(_base(field), patterns.regexp(pattern), words=True)
@@ -89,7 +89,7 @@ def regexp(body: Any, where: str) -> Query:
     field, value, options = shapes.field_value(body, where, "value", {"flags"})
     if options.get("flags", "ALL") != "ALL":
         raise QueryError(f"{where}.{field}.flags: only 'ALL' is supported")
-    pattern = values.folded(operands.text(value))
+    pattern = operands.folded(value)
     try:
         regexps.language(pattern)
     except regexps.PatternError as error:
@@ -121,7 +121,7 @@ def match_none(body: Any, where: str) -> Query:
 
 def _any_of(field: str, wanted: list[shapes.Scalar]) -> Query:
     whole = [condition for value in wanted for condition in operands.equal(field, value)]
-    words = tuple(dict.fromkeys(values.folded(operands.text(value)) for value in wanted))
+    words = tuple(dict.fromkeys(operands.folded(value) for value in wanted))
     return _leaf(field, whole, [Words(_base(field), words, 1)] if words else [])
 
 

@@ -27,14 +27,17 @@ class Bounds:
     under: bool
 
 
-def text(given: shapes.Scalar) -> str:
-    """Return a value as the string that it is in JSON."""
-    return given if isinstance(given, str) else json.dumps(given)
+def folded(given: shapes.Scalar) -> str:
+    """Return a value as the string that it is in JSON, in lower case."""
+    return values.folded(given if isinstance(given, str) else json.dumps(given))
 
 
 def equal(field: str, given: shapes.Scalar) -> list[Condition]:
     """Return what selects the values of `field` that `given` can mean; a date means all of its day, month or year."""
-    found: list[Condition] = [Equal(field, Kind.STRING, values.folded(text(given)))]
+    text = folded(given)
+    found: list[Condition] = [Equal(field, Kind.STRING, text)]
+    if text in ("true", "false"):
+        found.append(Equal(field, Kind.BOOLEAN, text))
     number = _number(given)
     if number is not None:
         found.append(Equal(field, Kind.NUMBER, number))
@@ -60,7 +63,8 @@ def bounds(given: dict[str, Any], where: str) -> Bounds:
 def between(field: str, wanted: Bounds) -> list[Condition]:
     """Return what selects the values of `field` within bounds, for each kind that both bounds can be."""
     low, high = wanted.low, wanted.high
-    found: list[Condition] = [Between(field, Kind.STRING, _folded(low), _folded(high), wanted.over, wanted.under)]
+    strings = [None if bound is None else folded(bound) for bound in (low, high)]
+    found: list[Condition] = [Between(field, Kind.STRING, strings[0], strings[1], wanted.over, wanted.under)]
     numbers = [None if bound is None else _number(bound) for bound in (low, high)]
     if numbers.count(None) == (low, high).count(None):
         found.append(Between(field, Kind.NUMBER, numbers[0], numbers[1], wanted.over, wanted.under))
@@ -86,10 +90,6 @@ def _flag(given: dict[str, Any], name: str, where: str) -> bool:
     if not isinstance(flag, bool):
         raise QueryError(f"{where}.{name} has to be a boolean")
     return flag
-
-
-def _folded(given: shapes.Scalar | None) -> str | None:
-    return None if given is None else values.folded(text(given))
 
 
 def _number(given: shapes.Scalar) -> int | float | None:

@@ -72,14 +72,14 @@ class _Reader:
             self._clauses_of(given.get(name, []), f"{where}.{name}", depth, filtering or name in ("filter", "must_not"))
             for name in _LISTS
         )
-        if not (must or filters or must_not or should):
-            return Everything()
         # Elasticsearch: what should match has to if nothing must, and in a filter; elsewhere it is for the score only.
         needed = 1 if should and (filtering or not (must or filters)) else 0
         for name in _MINIMA:
             if name in given:
                 wanted = minimum.needed(given[name], len(should), f"{where}.{name}")
                 needed = wanted if must or filters else max(wanted, min(len(should), 1))
+        if not (must or filters or must_not or should):
+            return Everything()
         if needed == 1:
             should = _united(should)
         return Bool((*must, *filters), must_not, should if needed else (), needed)

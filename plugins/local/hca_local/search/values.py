@@ -26,8 +26,9 @@ _LARGEST_INTEGER = 2**63 - 1
 class Kind(StrEnum):
     """What sort of values a field has; a path in documents may have several, each is a field of its own."""
 
-    STRING = "string"  # in lower case, with `true` and `false` among them
+    STRING = "string"  # in lower case
     LONG = "long"  # a string that is too long to be found as a whole
+    BOOLEAN = "boolean"  # `true` or `false`
     NUMBER = "number"
     DATE = "date"  # in milliseconds since 1970
 
@@ -46,8 +47,8 @@ def of_document(document: dict[str, Any]) -> set[tuple[str, Kind, Value]]:
         if isinstance(leaf, str):
             found.add((path, *_of_string(leaf)))
         elif isinstance(leaf, bool):
-            found.add((path, Kind.STRING, "true" if leaf else "false"))
-        elif isinstance(leaf, int | float) and not math.isnan(leaf):
+            found.add((path, Kind.BOOLEAN, "true" if leaf else "false"))
+        elif isinstance(leaf, int) or (isinstance(leaf, float) and not math.isnan(leaf)):
             found.add((path, Kind.NUMBER, number(leaf)))
     return found
 
@@ -59,8 +60,13 @@ def folded(text: str) -> str:
 
 
 def number(given: float) -> int | float:
-    """Return a number that the database can hold."""
-    return float(given) if abs(given) > _LARGEST_INTEGER else given
+    """Return a number that the database can hold: one that is too large as the nearest, or as infinite."""
+    if abs(given) <= _LARGEST_INTEGER:
+        return given
+    try:
+        return float(given)
+    except OverflowError:
+        return math.inf if given > 0 else -math.inf
 
 
 def words(text: str) -> list[str]:

@@ -43,6 +43,7 @@ class Courier:
         self._news = False
         self._over = False
         self._out: set[str] = set()
+        self._served: dict[str, float] = {}
         self._resting: dict[str, float] = {}
         self._thread = threading.Thread(target=self._watch, name="courier", daemon=True)
 
@@ -89,6 +90,8 @@ class Courier:
         except sqlite3.Error as error:
             self._tell(f"ERROR the calls to make can't be read: {error}")
             return pause
+        # Who was served longest ago comes first, or those with many slow calls would have all the threads for ever.
+        waiting.sort(key=lambda one: self._served.get(one[0], 0.0))
         for subscription, due in waiting:
             start = max(due, self._resting.get(subscription, 0.0))
             with self._changed:
@@ -115,6 +118,7 @@ class Courier:
         with self._changed:
             if rest:
                 self._resting[subscription] = rest
+            self._served[subscription] = time.monotonic()
             self._out.discard(subscription)
             self._news = True
             self._changed.notify_all()

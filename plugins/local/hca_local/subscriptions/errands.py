@@ -19,25 +19,28 @@ if TYPE_CHECKING:
     from hca_local.settings import Settings
     from hca_local.subscriptions.queue import Delivery
 
-# After so many calls it is the turn of others, if there are more than can be served at once.
-MOST_CALLS = 20
+# After so long it is the turn of others, if there are more than can be served at once.
+TURN_SECONDS = 1.0
 
 
 def run(
     store: Path, subscription: str, settings: Settings, is_over: Callable[[], bool], tell: Callable[[str], None]
 ) -> None:
-    """Make the calls that are due for the subscription with the uuid `subscription`, until `is_over`.
+    """Make the calls that are due for the subscription with the uuid `subscription`, for a moment or until `is_over`.
 
     `tell` is called with a line for the log after each. Raises sqlite3.Error.
     """
     # A commit that is lost with the power costs the receiver a second call, which it must bear; waiting for the disk
     # after each call would cost more.
+    turn_ends = time.monotonic() + TURN_SECONDS
     with closing(database.connect(store, durable=False)) as connection:
-        for _ in range(MOST_CALLS):
-            delivery = None if is_over() else queue.next_due(connection, subscription, time.time())
+        while not is_over():
+            delivery = queue.next_due(connection, subscription, time.time())
             if delivery is None:
                 return
             tell(_make(connection, delivery, settings))
+            if time.monotonic() >= turn_ends:
+                return
 
 
 def _make(connection: Connection, delivery: Delivery, settings: Settings) -> str:

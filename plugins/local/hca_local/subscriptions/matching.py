@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,9 +16,9 @@ from hca_local.subscriptions.records import ELASTICSEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from sqlite3 import Connection
 
+    from hca_local.documents import Documents
     from hca_local.store.records import BundleHead, Tombstone
     from hca_local.subscriptions.records import Subscription
 
@@ -37,18 +36,12 @@ class _Happening:
     indexed: Callable[[], Document]
 
 
-def bundle_event(connection: Connection, blobs: Path, replica: str, bundle: BundleHead, api: str) -> None:
+def bundle_event(connection: Connection, replica: str, bundle: BundleHead, told: Documents, api: str) -> None:
     """Note whom to tell that `bundle` came into `replica`; it must be in the index. `api` is the URL of this server.
 
-    Raises OSError if a file of the bundle can't be read.
+    `told` are the documents of the bundle. Raises OSError if a file of it can't be read.
     """
-    happening = _Happening(
-        "CREATE",
-        bundle,
-        api,
-        event=cache(lambda: documents.event_document(connection, blobs, bundle)),
-        indexed=cache(lambda: documents.index_document(connection, blobs, bundle)),
-    )
+    happening = _Happening("CREATE", bundle, api, event=lambda: told.event, indexed=lambda: told.index)
     _note(connection, replica, happening)
 
 
