@@ -21,7 +21,14 @@ class Verb(click.Command):
         """Regroup `args` for options that take several words, then let click parse them. Raises click.UsageError."""
         if not ctx.resilient_parsing:
             args = self._regrouped(ctx, args)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            import difflib
+
+            # click lists everything that is near, in the order of the alphabet.
+            error.possibilities = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1)
+            raise
 
     def _regrouped(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = {

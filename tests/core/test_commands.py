@@ -49,6 +49,13 @@ def test_nothing_given(verb):
     assert outcome.got["rest"] == ()
 
 
+def test_a_misspelt_option_is_answered_with_the_nearest(verb):
+    outcome = verb("--numbre", "5")
+    assert outcome.exit_status == 2
+    assert "Did you mean '--number'?" in outcome.stderr
+    assert "Did you mean" not in verb("--quite-different", "5").stderr
+
+
 # A forgotten value
 
 

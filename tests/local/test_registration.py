@@ -80,7 +80,9 @@ def test_every_checksum_is_needed_and_checked(writing: Any, name: str) -> None:
     )  # fmt: skip
     assert told(put(writing, writing.stage(CONTENT, **{name: "zz"})))[:2] == (422, "invalid_checksum")
     file = str(uuid.uuid4())
-    assert told(put(writing, writing.stage(CONTENT + b" ", **{name: wrong}), file))[:2] == (422, "invalid_checksum")
+    answer = put(writing, writing.stage(CONTENT, **{name: wrong}), file)
+    assert told(answer)[:2] == (422, "invalid_checksum")
+    assert answer.json()["title"].endswith(f"hca-dss-{name} should be {right}")
     assert writing.send("HEAD", f"/files/{file}", replica="aws").status_code == 404
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Not the threads of the event loop: the embedded S3 server needs those to answer what these wait for.
 _THREADS = 8
-_WRONG = "The bytes of the object don't have the checksums that its metadata promise."
+_WRONG = "The bytes of the object don't have the checksums that its metadata promise"
 
 
 class Copy(NamedTuple):
@@ -140,7 +140,13 @@ class Copier:
         except OSError as error:
             raise ProblemError(503, "service_unavailable", f"The object can't be copied: {error}") from error
         if sums != source.sums:
-            raise ProblemError(422, "invalid_checksum", _WRONG)
+            wrong = [
+                name
+                for name in ("sha1", "sha256", "crc32c", "s3_etag")
+                if getattr(sums, name) != getattr(source.sums, name)
+            ]
+            told = ", ".join(f"hca-dss-{name} should be {getattr(sums, name)}" for name in wrong)
+            raise ProblemError(422, "invalid_checksum", f"{_WRONG}: {told}")
         blobs.sync(self._ground.blobs, [key])
 
 

@@ -38,6 +38,8 @@ def variables(directory: DataDirectory, state: State) -> dict[str, str | None]:
         "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
+        # aws-cli 2 would send a checksum that the server does not know, unasked.
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
         "AWS_SESSION_TOKEN": None,
         "AWS_PROFILE": None,
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": None,

@@ -196,21 +196,6 @@ def test_the_object_gets_the_checksum_that_was_ordered(ours, connect, refused, k
     assert (head["ChecksumCRC32"], head["ChecksumType"]) == (expected, kind)
 
 
-def test_the_checksum_of_aws_cli(ours, connect):
-    """aws-cli 2 orders a CRC-64 of the whole object, which is never one of parts."""
-    from awscrt import checksums
-
-    client = connect(ours)
-    client.create_bucket(Bucket="of-aws-cli")
-    upload = begin(client, "of-aws-cli", ChecksumAlgorithm="CRC64NVME")
-    parts = [
-        send(client, upload, number, piece, ChecksumAlgorithm="CRC64NVME") for number, piece in enumerate(PIECES, 1)
-    ]
-    told = finish(client, upload, parts)
-    whole = b64encode(checksums.crc64nvme(DATA).to_bytes(8, "big")).decode()
-    assert (told["ChecksumCRC64NVME"], told["ChecksumType"]) == (whole, "FULL_OBJECT")
-
-
 def test_parts_can_be_copied(plain, bucket, in_parts, refused):
     upload = begin(plain, bucket)
     source = {"CopySource": in_parts}

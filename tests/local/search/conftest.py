@@ -91,5 +91,6 @@ def many(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Return a store that treats few as many: no list of values is short, no start is small."""
     monkeypatch.setattr("hca_local.search.compiling._MOST_NUMBERS", 1)
     monkeypatch.setattr("hca_local.search.compiling._MOST_LOOKUPS", 0)
+    monkeypatch.setattr("hca_local.search.finding.FEW_TO_START_WITH", 1)
     monkeypatch.setattr("hca_local.search.finding.MOST_TO_START_WITH", 2)
     return store

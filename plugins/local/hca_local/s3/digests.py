@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The algorithms of `x-amz-checksum-...`.
-ADDITIONAL = ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")
-# Those that an object in parts can have as a whole only.
-WHOLE_ONLY = ("crc64nvme",)
+# The algorithms of `x-amz-checksum-...` that can be computed here. CRC64NVME is missing: Python has no fast one but
+# awscrt's, and with that installed botocore signs and sends in another way for everybody.
+ADDITIONAL = ("crc32", "crc32c", "sha1", "sha256")
 _BLOCK = 1024 * 1024
 
 
@@ -34,22 +33,6 @@ class _Crc32:
 
     def digest(self) -> bytes:
         return self._value.to_bytes(4, "big")
-
-
-class _Crc64Nvme:
-    """The CRC-64 of aws-cli in the form of a hash."""
-
-    def __init__(self) -> None:
-        from awscrt import checksums
-
-        self._compute = checksums.crc64nvme
-        self._value = 0
-
-    def update(self, data: bytes, /) -> None:
-        self._value = self._compute(data, self._value)
-
-    def digest(self) -> bytes:
-        return self._value.to_bytes(8, "big")
 
 
 class Digests:
@@ -99,8 +82,6 @@ def composite(parts: Iterable[str], name: str) -> str:
 def _new(name: str) -> _Hash:
     if name == "crc32":
         return _Crc32()
-    if name == "crc64nvme":
-        return _Crc64Nvme()
     if name == "crc32c":
         import google_crc32c
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from sqlite3 import Connection
 
-# More documents than this are no good start: then the bundles are gone through in the order of the answer.
-MOST_TO_START_WITH = 20_000
 # A leaf with more values than this is told by its conditions, not by the numbers of its values.
 _MOST_NUMBERS = 70_000
 # With so many values it is quicker to look each of them up for a document than to collect the documents of all.
@@ -42,7 +40,7 @@ TRUE, FALSE = Sql("1"), Sql("0")
 
 
 class Start(NamedTuple):
-    """Statements that give documents, about `size` in all, and the `rest` of the test that they have to pass."""
+    """Statements that give documents, with `size` rows or more, and the `rest` of the test that these have to pass."""
 
     size: int
     statements: tuple[Sql, ...]
@@ -69,12 +67,12 @@ class Compiler:
         self._selected: dict[Leaf, _Selected] = {}
         functions.register(connection)
 
-    def start(self, query: Query) -> Start | None:
-        """Return where to start, None for everywhere. Raises sqlite3.Error."""
+    def start(self, query: Query, most: int) -> Start | None:
+        """Return where to start, None for everywhere; rows are counted up to `most` only. Raises sqlite3.Error."""
         if isinstance(query, Leaf):
-            return self._leaf_start(query)
+            return self._leaf_start(query, most)
         if isinstance(query, Bool):
-            return self._bool_start(query)
+            return self._bool_start(query, most)
         return None
 
     def test(self, query: Query, depth: int = 0) -> Sql:
@@ -90,23 +88,23 @@ class Compiler:
             return self._bool_test(query.must, query, depth)
         return self._answered(self._bool_test(query.must, query, 0))
 
-    def _leaf_start(self, leaf: Leaf) -> Start:
+    def _leaf_start(self, leaf: Leaf, most: int) -> Start:
         numbers, broad = self._select(leaf)
         listed = json.dumps(numbers)
-        count: int = self._connection.execute(_COUNT, (listed, MOST_TO_START_WITH)).fetchone()[0]
+        count: int = self._connection.execute(_COUNT, (listed, most)).fetchone()[0]
         statements = (Sql(f"{_POSTINGS} {_NUMBERS}", (listed,)), *(_postings(condition) for condition in broad))
-        return Start(count + len(broad) * MOST_TO_START_WITH, statements, TRUE)
+        return Start(count + len(broad) * most, statements, TRUE)
 
-    def _bool_start(self, query: Bool) -> Start | None:
+    def _bool_start(self, query: Bool, most: int) -> Start | None:
         """Start with the smallest of what must match, or else with all of what should."""
-        starts = [(start, one) for one in query.must if (start := self.start(one))]
+        starts = [(start, one) for one in query.must if (start := self.start(one, most))]
         if starts:
             start, used = min(starts, key=lambda found: found[0].size)
             others = [one for one in query.must if one is not used]
             return start._replace(rest=_joined("AND", [start.rest, self._bool_test(others, query, 0)]))
         if not query.needed:
             return None
-        parts = [self.start(one) for one in query.should]
+        parts = [self.start(one, most) for one in query.should]
         found = [part for part in parts if part is not None]
         statements = tuple(statement for part in found for statement in part.statements)
         if len(found) < len(parts) or len(statements) > _MOST_UNITED:

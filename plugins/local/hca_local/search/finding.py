@@ -14,7 +14,7 @@ from collections import OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from hca_local.search.compiling import MOST_TO_START_WITH, Compiler, united
+from hca_local.search.compiling import Compiler, united
 from hca_local.search.errors import QueryError
 from hca_local.search.selecting import Sql
 from hca_local.store.reading import split_key
@@ -29,12 +29,18 @@ if TYPE_CHECKING:
 MOST_SEARCHES = 100
 MOST_KEPT = 2_000_000
 
+# A start with more documents than this is none: then all bundles are gone through, in the order of the answer. To find
+# a start with few, long lists need not be counted.
+FEW_TO_START_WITH = 200
+MOST_TO_START_WITH = 20_000
+
 # CROSS JOIN keeps SQLite to the order of the tables: it can't know how long the lists are.
 _FROM_START = """SELECT b.number FROM (SELECT DISTINCT document AS number FROM ({start})) AS d
   CROSS JOIN search_bundles AS s CROSS JOIN bundles AS b
   WHERE s.document=d.number AND b.number=s.bundle AND b.replica=? AND {test} ORDER BY b.key DESC"""
-_THROUGH_ALL = """SELECT b.number FROM bundles AS b CROSS JOIN search_bundles AS s CROSS JOIN search_documents AS d
-  WHERE b.replica=? AND s.bundle=b.number AND d.number=s.document AND {test} ORDER BY b.key DESC"""
+_THROUGH_ALL = """SELECT b.number FROM bundles AS b
+  CROSS JOIN (SELECT bundle, document AS number FROM search_bundles) AS d
+  WHERE b.replica=? AND d.bundle=b.number AND {test} ORDER BY b.key DESC"""
 _DOCUMENT = "SELECT document FROM search_bundles WHERE bundle=?"
 _ONE = "SELECT 1 FROM search_documents AS d WHERE d.number=? AND {test}"
 _STATE = "SELECT changes FROM search_state"
@@ -128,13 +134,14 @@ def _hits(connection: Connection, replica: str, query: Query) -> array[int]:
 
 
 def _statement(compiler: Compiler, replica: str, query: Query) -> Sql:
-    start = compiler.start(query)
-    if start is None or start.size >= MOST_TO_START_WITH:
-        test = compiler.test(query)
-        return Sql(_THROUGH_ALL.format(test=test.text), (replica, *test.parameters))
-    statements = united(start.statements)
-    text = _FROM_START.format(start=statements.text, test=start.rest.text)
-    return Sql(text, (*statements.parameters, replica, *start.rest.parameters))
+    for most in (FEW_TO_START_WITH, MOST_TO_START_WITH):
+        start = compiler.start(query, most)
+        if start is not None and start.size < most:
+            statements = united(start.statements)
+            text = _FROM_START.format(start=statements.text, test=start.rest.text)
+            return Sql(text, (*statements.parameters, replica, *start.rest.parameters))
+    test = compiler.test(query)
+    return Sql(_THROUGH_ALL.format(test=test.text), (replica, *test.parameters))
 
 
 @contextmanager

@@ -62,12 +62,6 @@ def _checksum_type(call: Call, algorithm: str | None) -> str | None:
         raise invalid_request("Value for x-amz-checksum-type header is invalid.")
     if kind == _FULL_OBJECT and algorithm.startswith("sha"):
         raise invalid_request(f"The FULL_OBJECT checksum type cannot be used with the {algorithm} checksum algorithm.")
-    if algorithm in digests.WHOLE_ONLY:
-        if kind == _COMPOSITE:
-            raise invalid_request(
-                f"The COMPOSITE checksum type cannot be used with the {algorithm} checksum algorithm."
-            )
-        return _FULL_OBJECT
     return kind or _COMPOSITE
 
 
