@@ -87,7 +87,7 @@ def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, 
     Parameters: `s3_url` is the S3 server that files are registered from. Raises OSError, sqlite3.Error, ValueError.
     """
     records = database.connect(directory.store)
-    writer = Writer(directory.store)
+    writer = Writer(lambda: database.connect(directory.store))
     ground = Ground(directory.blobs, url, settings.replica_delay)
     key = data_directory.access_key(directory)
     source = Sources(s3_url, None if settings.s3_endpoint else key)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hca_local.s3.store import database
 from hca_local.s3.store.files import Files
-from hca_local.s3.store.writer import Writer
+from hca_local.store.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,7 +43,7 @@ class Store:
         path.chmod(0o600)
         self.files = Files(directory)
         _remove_leftovers(self.records, directory)
-        self._writer = Writer(path, self.files.sync)
+        self._writer = Writer(lambda: database.opened(path), self.files.sync)
         self._threads = ThreadPoolExecutor(_THREADS, "s3")
 
     async def write(self, work: Callable[[Connection], T]) -> T:
