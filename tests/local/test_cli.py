@@ -240,6 +240,7 @@ def test_serve_stops_cleanly(data: Path, http: requests.Session, number: int) ->
         (["up", "--port", "0"], "--port"),
         (["up", "--first-get-redirects", "-1"], "--first-get-redirects"),
         (["up", "--url-lifetime", "0"], "--url-lifetime"),
+        (["up", "--s3-endpoint", "localhost:9000"], "'localhost:9000' is not a URL"),
         (["run"], "COMMAND"),
         (["seed"], "DIR"),
         (["sead"], "Did you mean"),

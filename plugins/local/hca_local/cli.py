@@ -45,10 +45,19 @@ def _serving_options(command: Callable[..., Any]) -> Callable[..., Any]:
         kind = click.IntRange(0, 1) if value == "0|1" else click.IntRange(int(name in _FROM_ONE))
         options.append(click.option(f"--{name}", type=kind, metavar=value, help=f"{text}  [default: {default}]"))
     endpoint = "S3 server with the staging buckets.  [default: one that is started too]"
-    options.append(click.option("--s3-endpoint", metavar="URL", help=endpoint))
+    options.append(click.option("--s3-endpoint", metavar="URL", callback=_checked_url, help=endpoint))
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def _checked_url(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+    """Return `url` if it can be that of a server; an empty one takes back what was set before."""
+    from urllib.parse import urlsplit
+
+    if url and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname):
+        raise click.BadParameter(f"{url!r} is not a URL like https://s3.example.org.", context, parameter)
+    return url
 
 
 _port_option = click.option(

@@ -96,4 +96,3 @@ class Bool:
 
 
 Query = Everything | Leaf | Bool
-NOTHING = Leaf(())
