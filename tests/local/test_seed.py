@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hca_core import checksums
+from hca_core import checksums, folders
 from hca_core.errors import HCAError
-from hca_local import folders
 
 if TYPE_CHECKING:
     import subprocess
@@ -104,7 +103,7 @@ def test_the_services_need_not_run_and_the_identity_can_be_given(
 def test_several_folders_and_a_bad_one_make_nothing(hca: Hca, folder: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "empty" / "below").mkdir(parents=True)
     answer = hca("local", "seed", folder, tmp_path / "empty", "--data", data)
-    assert (answer.returncode, answer.stdout) == (1, "")
+    assert (answer.returncode, answer.stdout) == (2, "")
     assert "has no files in it" in answer.stderr
     assert not data.exists()
     assert "is not a folder" in hca("local", "seed", tmp_path / "nowhere", "--data", data).stderr

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from hca_core import locking
 from hca_core.errors import HCAError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try(descriptor: int, exclusive: bool) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _try(descriptor: int, exclusive: bool) -> None:
-        fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-
 
 # Somebody who only asks whether the lock is held has it for microseconds: no reason to give up.
 _PATIENCE_SECONDS = 0.5
@@ -37,7 +24,7 @@ def held(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not _taken(descriptor, exclusive=True):
+        while not locking.taken(descriptor, exclusive=True):
             if time.monotonic() > deadline:
                 raise HCAError(f"{path.parent} is being served by another process.", hint="hca local status")
             time.sleep(0.02)
@@ -53,14 +40,6 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _taken(descriptor, exclusive=False)
+        return not locking.taken(descriptor, exclusive=False)
     finally:
         os.close(descriptor)
-
-
-def _taken(descriptor: int, *, exclusive: bool) -> bool:
-    try:
-        _try(descriptor, exclusive)
-    except OSError:
-        return False
-    return True

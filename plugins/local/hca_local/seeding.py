@@ -13,9 +13,9 @@ from uuid import uuid4
 
 from hca_core import versions
 from hca_core.errors import HCAError, UsageError
+from hca_core.folders import files_of
 from hca_local import data_directory, landing, locking, settings
 from hca_local.documents import Documents
-from hca_local.folders import files_of
 from hca_local.landing import Ground
 from hca_local.store import blobs, database, writing
 from hca_local.store.records import BundleFile, FileRecord, blob_key, manifest_entry
@@ -23,8 +23,8 @@ from hca_local.store.records import BundleFile, FileRecord, blob_key, manifest_e
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from hca_core.folders import FolderFile
     from hca_local.data_directory import DataDirectory
-    from hca_local.folders import FolderFile
 
 CREATOR = 0
 _UUID = re.compile(r"[a-z0-9]{8}(-[a-z0-9]{4}){3}-[a-z0-9]{12}", re.ASCII | re.IGNORECASE)
