@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hca_local import shell as shell_lines
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -182,6 +184,31 @@ def test_env_is_for_the_shell(hca: Hca, tmp_path: Path) -> None:
         ]  # fmt: skip
     finally:
         hca("local", "down", "--data", data)
+
+
+def test_another_deployment_takes_the_place_of_one_that_was_used() -> None:
+    mine = {"AWS_ACCESS_KEY_ID": "mine", "PATH": "/bin"}
+    first = {"AWS_ACCESS_KEY_ID": "first", "AWS_PROFILE": None, "HCA_CONFIG_FILE": "first.json"}
+    second = {"HCA_CONFIG_FILE": "second.json", "AWS_PROFILE": None}
+    one = after(shell_lines.use(first, mine), mine)
+    assert one["AWS_ACCESS_KEY_ID"] == "first"
+    two = after(shell_lines.use(second, one), one)
+    assert (two["AWS_ACCESS_KEY_ID"], two["HCA_CONFIG_FILE"]) == ("mine", "second.json")
+    assert after(shell_lines.undo(two), two) == after(shell_lines.undo(one), one) == mine
+    assert shell_lines.undo(mine) == []
+
+
+def after(lines: list[str], environment: dict[str, str]) -> dict[str, str]:
+    """Return the environment after a shell has run `lines`, which are simple."""
+    found = dict(environment)
+    for line in lines:
+        verb, _, rest = line.partition(" ")
+        name, _, value = rest.partition("=")
+        if verb == "export":
+            found[name] = shlex.split(value)[0]
+        else:
+            del found[name]
+    return found
 
 
 def test_env_without_a_deployment(hca: Hca, data: Path) -> None:

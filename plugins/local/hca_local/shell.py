@@ -9,7 +9,7 @@ from hca_local import data_directory, settings
 from hca_local.sources import REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from hca_local.data_directory import DataDirectory
     from hca_local.state import State
@@ -47,27 +47,40 @@ def variables(directory: DataDirectory, state: State) -> dict[str, str | None]:
 
 
 def use(wanted: Mapping[str, str | None], environment: Mapping[str, str]) -> list[str]:
-    """Return the lines that set the `wanted` variables; what `environment` has in their place is saved."""
-    ours = environment.get(_SET, "").split()
-    lines = []
-    for name, value in wanted.items():
-        before = environment.get(name)
-        if before not in (None, value) and name not in ours:
-            lines.append(_export(_SAVED + name, str(before)))
-        if value is not None:
-            lines.append(_export(name, value))
-        elif before is not None:
-            lines.append(f"unset {name}")
-    names = [name for name, value in wanted.items() if value is not None]
-    return [*lines, _export(_SET, " ".join(names))]
+    """Return the lines that set the `wanted` variables; what `environment` has in their place is saved.
+
+    What an earlier use of another deployment has set is taken back.
+    """
+    before = _before(environment)
+    given = {name: value for name, value in wanted.items() if value is not None}
+    replaced = [name for name, value in wanted.items() if before.get(name, value) != value]
+    saved = {_SAVED + name: before[name] for name in replaced}
+    kept = {name: value for name, value in before.items() if name not in wanted}
+    after = {**kept, **saved, **given, _SET: " ".join(given)}
+    return _changes(environment, after, always=given)
 
 
 def undo(environment: Mapping[str, str]) -> list[str]:
     """Return the lines that take back what those of `use` have done; none if they have not been run."""
+    return _changes(environment, _before(environment))
+
+
+def _before(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return `environment` as it was before the lines of `use`."""
+    ours = environment.get(_SET, "").split()
+    found = {
+        name: value
+        for name, value in environment.items()
+        if name not in ours and name != _SET and not name.startswith(_SAVED)
+    }
     saved = {name.removeprefix(_SAVED): value for name, value in environment.items() if name.startswith(_SAVED)}
-    lines = [f"unset {name}" for name in environment.get(_SET, "").split() if name not in saved]
-    lines += [_export(name, value) for name, value in saved.items()]
-    return [*lines, *(f"unset {name}" for name in environment if name == _SET or name.startswith(_SAVED))]
+    return found | saved
+
+
+def _changes(now: Mapping[str, str], then: Mapping[str, str], always: Collection[str] = ()) -> list[str]:
+    """Return the lines that make the environment `then` out of `now`; those for `always` are there in any case."""
+    lines = [_export(name, value) for name, value in then.items() if name in always or now.get(name) != value]
+    return [*lines, *(f"unset {name}" for name in now if name not in then)]
 
 
 def _export(name: str, value: str) -> str:
