@@ -121,7 +121,7 @@ class Writing:
 
         key = data_directory.access_key(self.directory)
         url = json.loads(self.directory.state.read_bytes())["s3_url"]
-        session = boto3.session.Session(key.key_id, key.secret, region_name="us-east-1")
+        session = boto3.session.Session(key.access_key_id, key.secret, region_name="us-east-1")
         client = session.client("s3", endpoint_url=url)
         client.create_bucket(Bucket="staging")
         return client

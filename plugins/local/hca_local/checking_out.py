@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hca_local.copying import Copier
     from hca_local.server.log import ServiceLog
-    from hca_local.sources import Sources
+    from hca_local.staging.values import Sources
     from hca_local.store.writer import Writer
 
 _JOB = "SELECT id, replica, bundle, destination, email, status, told FROM checkout_jobs WHERE "
@@ -107,7 +107,7 @@ class CheckoutJobs:
             self._source.check_bucket(job.destination)
             for file in reading.bundle_files(connection, bundle.number, 0, bundle.file_count):
                 path = blobs.path_of(self._blobs, blob_key(file))
-                self._source.put(job.destination, f"{_folder(job)}/{file.name}", path, file.content_type)
+                self._source.put(job.destination, f"{_folder(job)}/{file.name}", path, file)
         finally:
             connection.close()
 

@@ -7,8 +7,9 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hca_local import landing, sources
+from hca_local import landing
 from hca_local.server.problems import ProblemError
+from hca_local.staging import values
 from hca_local.store import blobs, reading
 from hca_local.store.records import FileRecord, blob_key
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from hca_local.landing import Ground
     from hca_local.server.log import ServiceLog
-    from hca_local.sources import Source, Sources
+    from hca_local.staging.values import Address, Source, Sources
     from hca_local.store.writer import Writer
 
 # Not the threads of the event loop: the embedded S3 server needs those to answer what these wait for.
@@ -61,7 +62,7 @@ class Copier:
         self._threads = ThreadPoolExecutor(_THREADS, "copy")
         self._running: set[asyncio.Task[None]] = set()
 
-    async def described(self, where: sources.Address) -> Source:
+    async def described(self, where: Address) -> Source:
         """Return what is known of a source object. Raises ProblemError."""
         found: Source = await self.in_thread(self._source.described, where)
         return found
@@ -113,7 +114,7 @@ class Copier:
     async def _behind(self, copy: Copy) -> None:
         await asyncio.sleep(self._seconds)
         try:
-            source = await self.described(sources.address(copy.source_url))
+            source = await self.described(values.address(copy.source_url))
             if blobs.key_of(source.sums) != copy.sums:
                 raise ProblemError(422, "source_changed", "The object was replaced while it was copied.")
             await self.copy(source)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hca_core.errors import HCAError, UsageError
 from hca_core.files import write_atomic
-from hca_local.sources import AccessKey
+from hca_local.s3.keys import Key
 from hca_local.store import blobs, database
 
 # What may lie in a directory before its store exists: a start that was killed leaves these.
@@ -178,14 +178,14 @@ def signing_key(directory: DataDirectory) -> bytes:
     return key
 
 
-def access_key(directory: DataDirectory) -> AccessKey:
+def access_key(directory: DataDirectory) -> Key:
     """Return the access key of the deployment's S3 server, made at its first use. Raises OSError, ValueError."""
     try:
         key_id, secret = directory.s3_key.read_text().split()
     except FileNotFoundError:
         key_id, secret = f"HCALOCAL{secrets.token_hex(6).upper()}", secrets.token_hex(20)
         write_atomic(directory.s3_key, f"{key_id} {secret}\n".encode())
-    return AccessKey(key_id, secret)
+    return Key(key_id, secret)
 
 
 def clean(directory: DataDirectory) -> None:

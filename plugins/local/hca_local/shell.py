@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from hca_local import data_directory, settings
-from hca_local.sources import REGION
+from hca_local.staging.values import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -34,7 +34,7 @@ def variables(directory: DataDirectory, state: State) -> dict[str, str | None]:
         return found  # somebody else's server: the user's own keys open it
     key = data_directory.access_key(directory)
     return found | {
-        "AWS_ACCESS_KEY_ID": key.key_id,
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
         "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,

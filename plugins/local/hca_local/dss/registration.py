@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 
-from hca_local import copying, landing, sources
+from hca_local import copying, landing
 from hca_local.server.problems import ProblemError, illegal_arguments
+from hca_local.staging import values
 from hca_local.store import blobs, reading
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ async def put(call: Call) -> Response:
     deployment = call.deployment
     key = f"{call.parameters['uuid'].lower()}.{call.parameters['version']}"
     creator_uid = checked_creator(call.body["creator_uid"])
-    where = sources.address(call.body["source_url"])
+    where = values.address(call.body["source_url"])
     source = await deployment.copier.described(where)
     record = copying.file_record(key, creator_uid, source)
     is_there = blobs.has(deployment.directory.blobs, blobs.key_of(source.sums), source.sums.size)

@@ -12,7 +12,7 @@ from hca_local.s3.store import buckets, objects
 from hca_local.s3.store.objects import Condition, Content, Description, Segment
 from hca_local.s3.store.store import Store
 from hca_local.sample import identities
-from hca_local.sources import REGION
+from hca_local.staging.values import REGION
 from hca_local.store import database
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from hca_local.replication import Replicator
 from hca_local.s3.keys import PermanentKeys
 from hca_local.s3.service import S3Service
 from hca_local.search.searcher import Searcher
-from hca_local.sources import Sources
+from hca_local.staging.own import OwnSources
+from hca_local.staging.remote import RemoteSources
 from hca_local.store import database
 from hca_local.store.checkouts import Checkouts
 from hca_local.store.writer import Writer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from hca_local.identity.issuer import Issuer
     from hca_local.server.log import ServiceLog
     from hca_local.settings import Settings
+    from hca_local.staging.values import Sources
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,12 @@ def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, 
     writer = Writer(lambda: database.connect(directory.store))
     ground = Ground(directory.blobs, url, settings.replica_delay)
     key = data_directory.access_key(directory)
-    source = Sources(s3_url, None if settings.s3_endpoint else key)
+    source: Sources
+    if settings.s3_endpoint:
+        buckets, source = None, RemoteSources(s3_url)
+    else:
+        buckets = S3Service(directory.s3, PermanentKeys({key.access_key_id: key.secret}))
+        source = OwnSources(buckets.store)
     courier = Courier(directory.store, settings, log)
     copier = Copier(writer, ground, source, settings.copy_seconds, log, courier.wake)
     return Deployment(
@@ -110,5 +117,5 @@ def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, 
         replicator=Replicator(writer, ground, courier.wake),
         courier=courier,
         searcher=Searcher(directory.store),
-        buckets=None if settings.s3_endpoint else S3Service(directory.s3, PermanentKeys({key.key_id: key.secret})),
+        buckets=buckets,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hca_local.store.database import transaction
 
@@ -18,24 +18,11 @@ T = TypeVar("T")
 _MOST_AT_ONCE = 100
 
 
-@dataclass
-class _Job:
+class _Job(NamedTuple):
     """A change that somebody waits for."""
 
     work: Callable[[Connection], Any]
-    loop: asyncio.AbstractEventLoop
-    done: asyncio.Future[Any]
-    error: Exception | None = None
-    result: Any = None
-
-    def tell(self) -> None:
-        """Tell who waits, in the loop."""
-        if self.done.done():
-            return
-        if self.error is not None:
-            self.done.set_exception(self.error)
-        else:
-            self.done.set_result(self.result)
+    done: Future[Any]
 
 
 class Writer:
@@ -56,11 +43,13 @@ class Writer:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction and return its result once that is on disk. What it raises undoes it."""
-        loop = asyncio.get_running_loop()
-        job = _Job(work, loop, loop.create_future())
+        return await asyncio.shield(asyncio.wrap_future(self.submit(work)))
+
+    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Do what `run` does for a caller in another thread than that of the event loop."""
+        job = _Job(work, Future())
         self._jobs.put(job)
-        result: T = await asyncio.shield(job.done)
-        return result
+        return job.done
 
     def close(self) -> None:
         """Finish what was begun and end the thread."""
@@ -81,26 +70,25 @@ class Writer:
     def _write(self, connection: Connection, jobs: list[_Job]) -> None:
         try:
             with transaction(connection):
-                for job in jobs:
-                    _attempt(connection, job)
+                outcomes = [_attempted(connection, job) for job in jobs]
                 if self._before_commit is not None:
                     self._before_commit()
         except Exception as error:  # noqa: BLE001 - told to all who wait
-            for job in jobs:
-                job.error = error
-        for job in jobs:
-            try:
-                job.loop.call_soon_threadsafe(job.tell)
-            except RuntimeError:
-                pass  # the loop is closed: nobody waits any more
+            outcomes = [(None, error)] * len(jobs)
+        for job, (result, failure) in zip(jobs, outcomes, strict=True):
+            if failure is not None:
+                job.done.set_exception(failure)
+            else:
+                job.done.set_result(result)
 
 
-def _attempt(connection: Connection, job: _Job) -> None:
-    """Do one job; if it fails, the others of the transaction still count."""
+def _attempted(connection: Connection, job: _Job) -> tuple[Any, Exception | None]:
+    """Do one job and return its result or its error; if it fails, the others of the transaction still count."""
     connection.execute("SAVEPOINT job")
     try:
-        job.result = job.work(connection)
+        result, failure = job.work(connection), None
     except Exception as error:  # noqa: BLE001 - told to who waits
-        job.error = error
+        result, failure = None, error
         connection.execute("ROLLBACK TO job")
     connection.execute("RELEASE job")
+    return result, failure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from hca_local.s3.store import database
@@ -25,8 +25,8 @@ _THREADS = 16
 class Store:
     """The database and the files below one directory.
 
-    `records` is for reading, by the thread of the event loop. What changes them goes through `write`, and what
-    touches much of a file through `in_thread`.
+    `records` is for reading, by the thread of the event loop; the database is at `path`. What changes them goes through
+    `write`, and what touches much of a file through `in_thread`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -38,17 +38,21 @@ class Store:
         root.chmod(0o700)
         directory = root / "bytes"
         directory.mkdir(exist_ok=True, mode=0o700)
-        path = root / "records.sqlite3"
-        self.records = database.opened(path)
-        path.chmod(0o600)
+        self.path = root / "records.sqlite3"
+        self.records = database.opened(self.path)
+        self.path.chmod(0o600)
         self.files = Files(directory)
         _remove_leftovers(self.records, directory)
-        self._writer = Writer(lambda: database.opened(path), self.files.sync)
+        self._writer = Writer(lambda: database.opened(self.path), self.files.sync)
         self._threads = ThreadPoolExecutor(_THREADS, "s3")
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction and return its result once that is on disk. What it raises undoes it."""
         return await self._writer.run(work)
+
+    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Do what `write` does for a caller in another thread."""
+        return self._writer.submit(work)
 
     def in_thread(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         """Run `work` in a thread."""
