@@ -27,8 +27,8 @@ class Verb(click.Command):
             import difflib
 
             # click lists everything that is near, in the order of the alphabet.
-            error.possibilities = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1)
-            raise
+            near = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1)
+            raise click.NoSuchOption(error.option_name, possibilities=near, ctx=ctx) from error
 
     def _regrouped(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = {

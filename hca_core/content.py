@@ -10,7 +10,7 @@ from hca_core import log
 from hca_core.errors import IntegrityError, NetworkError, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 BLOCK = 1024 * 1024
 
@@ -71,7 +71,7 @@ def blocks(
     quota: Quota,
     stopped: threading.Event,
     response: Any = None,
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """Yield the content from `offset` on, opened again at the right place whenever the connection breaks.
 
     `response` is an answer for `offset` that is open already. Raises what the last failure was when `quota` is used

@@ -1,4 +1,4 @@
-"""Where `hca` keeps things of its own: configuration and cache, by the XDG base directory specification."""
+"""Where `hca` keeps things of its own: configuration, cache and state, by the XDG base directory specification."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ def site_config_file() -> str:
 def cache_dir() -> str:
     """Return the folder for what can be fetched again: `HCA_CACHE_DIR`, else below the XDG cache folder."""
     return os.environ.get("HCA_CACHE_DIR") or os.path.join(_base("XDG_CACHE_HOME", ".cache"), "hca")
+
+
+def state_dir() -> str:
+    """Return the folder for what an interrupted run left: `HCA_STATE_DIR`, else below the XDG state folder."""
+    return os.environ.get("HCA_STATE_DIR") or os.path.join(_base("XDG_STATE_HOME", ".local/state"), "hca")
 
 
 def _base(variable: str, default: str) -> str:

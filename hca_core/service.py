@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar

@@ -455,6 +455,7 @@ def isolated(folder: str | os.PathLike[str]) -> Iterator[Path]:
         "USERPROFILE": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),
         "XDG_CACHE_HOME": str(home / ".cache"),
+        "XDG_STATE_HOME": str(home / ".local" / "state"),
     }
     before, site_config_file = Path.cwd(), paths.site_config_file
     with _environment(changes):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import queue
 import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hca_core import log, parts
+from hca_core import log, parts, workers
 from hca_core.content import BLOCK, Promise, Quota, blocks
 from hca_core.errors import HCAError, IntegrityError
 
@@ -63,60 +60,11 @@ def fetch(
     A disk that is full or read-only ends the whole run: OSError.
     """
     stopped = stopped or threading.Event()
-    waiting: queue.Queue[Transfer | None] = queue.Queue(maxsize=2 * jobs)
-    done: queue.Queue[Result | BaseException] = queue.Queue()
 
-    def work() -> None:
-        while (transfer := waiting.get()) is not None:
-            if stopped.is_set():
-                continue
-            try:
-                done.put(fetch_one(transfer, Quota(retries, min_delay, stopped), stopped, on_bytes))
-            except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
-                done.put(error)
+    def work(transfer: Transfer) -> Result:
+        return fetch_one(transfer, Quota(retries, min_delay, stopped), stopped, on_bytes)
 
-    # Daemons: a thread that waits for a silent server must not keep the process alive after Ctrl-C.
-    workers = [threading.Thread(target=work, daemon=True, name=f"transfer-{n}") for n in range(jobs)]
-    started = 0
-    outstanding = 0
-    try:
-        for transfer in transfers:
-            if started < jobs:
-                workers[started].start()
-                started += 1
-            waiting.put(transfer)
-            outstanding += 1
-            while outstanding >= 2 * jobs or not done.empty():
-                yield _unpacked(done.get())
-                outstanding -= 1
-        while outstanding:
-            yield _unpacked(done.get())
-            outstanding -= 1
-    except BaseException:
-        stopped.set()
-        raise
-    finally:
-        if outstanding:
-            stopped.set()
-        _dismiss(waiting, workers[:started])
-
-
-def _unpacked(outcome: Result | BaseException) -> Result:
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
-
-
-def _dismiss(waiting: queue.Queue[Transfer | None], workers: list[threading.Thread]) -> None:
-    """Tell all workers to end, and give those that are in the middle of a block a moment to finish it."""
-    with contextlib.suppress(queue.Empty):
-        while True:
-            waiting.get_nowait()
-    for _ in workers:
-        waiting.put(None)
-    deadline = time.monotonic() + 1.0
-    for worker in workers:
-        worker.join(max(0.0, deadline - time.monotonic()))
+    yield from workers.side_by_side(transfers, work, jobs=jobs, stopped=stopped, name="transfer")
 
 
 def fetch_one(

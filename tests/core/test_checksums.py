@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 
 import pytest
 
@@ -81,3 +82,26 @@ def test_a_file(tmp_path):
     assert of_file(path) == of_file(str(path)) == of_bytes(data)
     with pytest.raises(FileNotFoundError):
         of_file(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("size", [0, 8 * MEBIBYTE - 1, 8 * MEBIBYTE, 20 * MEBIBYTE + 1])
+def test_a_file_in_two_threads(tmp_path, monkeypatch, size):
+    """Large files are hashed by two threads; the result is that of one."""
+    monkeypatch.setattr(checksums, "PART_SIZE", 5 * MEBIBYTE)
+    data = (bytes(range(251)) * (size // 251 + 1))[:size]
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    before = threading.active_count()
+    assert of_file(path) == of_bytes(data)
+    assert threading.active_count() == before
+
+
+def test_the_parts_and_the_whole_by_themselves():
+    data = bytes(range(256))
+    whole = checksums.Whole()
+    whole.update(data[:100])
+    whole.update(data[100:])
+    assert whole.result([checksums.md5(data)]) == of_bytes(data)
+    assert checksums.s3_etag([checksums.md5(b"")]) == "d41d8cd98f00b204e9800998ecf8427e"
+    joined = hashlib.md5(checksums.md5(b"a") + checksums.md5(memoryview(b"b"))).hexdigest()
+    assert checksums.s3_etag([checksums.md5(b"a"), checksums.md5(b"b")]) == f"{joined}-2"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hca_core.commands import ListOption, Verb, output_options
+from hca_core.commands import ListOption, Verb, given, make_show, output_options
 from hca_core.context import Hca
 from hca_core.generate import ServiceGroup
+from hca_core.lazy import LazyCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,18 +22,50 @@ if TYPE_CHECKING:
 REPLICAS = click.Choice(["aws", "gcp"])
 
 
+class DSSGroup(ServiceGroup):
+    """The group of the service, with a verb of the API that can do more than the API."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a verb; the one that starts a checkout can also wait for its end."""
+        found = super().get_command(ctx, cmd_name)
+        if cmd_name == "post-bundles-checkout" and isinstance(found, LazyCommand):
+            return LazyCommand(cmd_name, found.short_help or "", lambda: _with_wait(found.loaded()))
+        return found
+
+
+def _with_wait(verb: click.Command) -> click.Command:
+    """Return the verb made of the API's operation, with the option `--wait`."""
+    start: Callable[..., Any] = verb.callback  # type: ignore[assignment]
+
+    def callback(wait: bool, **values: Any) -> None:
+        if not wait:
+            start(**values)
+            return
+        from hca_dss.client import DSSClient
+
+        show = make_show(values.pop("output"), values.pop("query"), "json")
+        arguments = {name.removeprefix("p_"): value for name, value in given(values).items()}
+        show(DSSClient(config=Hca.current().config).checkout(**arguments))
+
+    verb.callback = callback
+    text = "Wait until it is done, and show its status and location."
+    verb.params.append(click.Option(["--wait"], is_flag=True, help=text))
+    return verb
+
+
 @click.group(
-    cls=ServiceGroup,
+    cls=DSSGroup,
     service="dss",
     packaged=os.path.join(os.path.dirname(__file__), "api.json"),
     entry_points="hca.commands.dss",
 )
 def dss() -> None:
-    """Find and download data of the Data Storage System.
+    """Find, download and upload data of the Data Storage System.
 
     \b
     hca dss get-bundles-all --replica aws --output table
     hca dss download --replica aws --bundle-uuid UUID
+    hca dss upload --replica aws --src-dir data --staging-bucket BUCKET
     """
 
 
@@ -146,6 +179,57 @@ def download_collection(jobs: int | None, no_progress: bool, show: Show, **setti
     with _client(jobs, None, no_progress) as client, _shown_if_failed(show):
         report = client.download_collection(**settings)
     show(report.document())
+
+
+@dss.command("upload", cls=Verb, short_help="Make a bundle of a directory.")
+@click.option("--src-dir", required=True, help="The directory.")
+@click.option("--replica", type=REPLICAS, required=True, help="Replica to make the bundle on.")
+@click.option("--staging-bucket", required=True, help="S3 bucket of yours that the service may read from.")
+@click.option(
+    "--timeout-seconds",
+    type=click.IntRange(min=0),
+    default=1200,
+    show_default=True,
+    help="How long the service may take to copy one file.",
+)
+@click.option("--bundle-uuid", help="Make a version of this bundle.  [default: a new bundle]")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Files to send side by side.  [default: 16]")
+@click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
+@output_options("json")
+def upload(jobs: int | None, show: Show, **settings: Any) -> None:
+    """Make a bundle of a directory.
+
+    Its files are sent to the staging bucket, with the keys, region and endpoint that the AWS tools use, and registered
+    with the service from there. Their names in the bundle are their paths below the directory; *.json are metadata.
+
+    An upload that was interrupted, or of which files failed, goes on where it was when the same command is run again,
+    and makes the same bundle. What is staged stays in the bucket.
+
+    \b
+    hca dss upload --src-dir data --replica aws --staging-bucket my-bucket
+    aws s3 rm s3://my-bucket --recursive
+    """
+    from hca_dss.client import DSSClient
+
+    client = DSSClient(config=Hca.current().config)
+    client.threads = jobs or client.threads
+    show(client.upload(**settings))
+
+
+@dss.command("read-events", cls=Verb, short_help="Print the events of the journals.")
+@click.option("--replica", type=REPLICAS, required=True, help="Replica to read from.")
+@click.option("--from-date", help="Only events from this version on.  [default: the earliest]")
+@click.option("--to-date", help="Only events before this version.  [default: the latest]")
+@output_options("jsonl")
+def read_events(show: Show, **settings: Any) -> None:
+    """Print what happened to bundles: the event documents that the journals of get-events hold, a line each.
+
+    \b
+    hca dss read-events --replica aws --from-date 2019-08-01T000000.000000Z
+    """
+    from hca_dss.client import DSSClient
+
+    show(DSSClient(config=Hca.current().config).read_events(**settings))
 
 
 @dss.command("create-version", cls=Verb, short_help="Print a timestamp to use as a version.")

@@ -11,7 +11,7 @@ from hca_core.errors import UsageError
 from hca_core.service import ServiceClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from requests import Response
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class DSSClient(ServiceClient):
-    """The Data Storage System: every operation of the service as a method, and downloads.
+    """The Data Storage System: every operation of the service as a method, downloads and uploads.
 
         dss = DSSClient()
         bundle = dss.get_bundle(uuid=..., replica="aws")
         for item in dss.get_bundles_all.iterate(replica="aws"):
             ...
 
-    `threads` is how many files are fetched side by side; `progress`, if set, is told of bytes as they arrive, from any
-    thread.
+    `threads` is how many files are fetched or sent side by side; `progress`, if set, is told of bytes as they arrive or
+    go, from any thread.
     """
 
     service = "dss"
@@ -124,6 +124,82 @@ class DSSClient(ServiceClient):
         run = self._run(replica, download_dir, 10, 0.25)
         return _finished(downloads.of_collection(run, uuid, version))
 
+    def upload(
+        self,
+        src_dir: str,
+        replica: str,
+        staging_bucket: str,
+        timeout_seconds: float = 1200,
+        no_progress: bool = False,
+        bundle_uuid: str | None = None,
+    ) -> dict[str, Any]:
+        """Make a bundle of a directory and return its identity and those of its files.
+
+        Every file is read once and sent to the staging bucket while its checksums are computed, then registered with
+        the service. Files named `*.json` are indexed. What was done is kept in a journal: after an interruption the
+        same call goes on where the last one stopped, and makes the same bundle.
+
+        Parameters:
+            src_dir: the directory; the files of the bundle have their paths below it as names.
+            replica: where to make the bundle (aws or gcp).
+            staging_bucket: an S3 bucket that the caller may write to and the service may read from. Keys, region and
+                endpoint are those that boto3 finds.
+            timeout_seconds: how long the service may take to copy one file.
+            no_progress: draw no progress bar; there is none either if stderr is no terminal or the log level is above
+                INFO.
+            bundle_uuid: the bundle to make a version of; a new one if None.
+
+        Returns a dictionary with bundle_uuid, creator_uid, replica, version and files.
+        Raises UsageError that tells all that is wrong with the directory before anything is sent, UploadError if files
+        failed, other HCAErrors if nothing could be done, OSError if the journal can't be written.
+        """
+        from hca_core import log
+        from hca_dss import upload as uploads
+
+        _check_replica(replica)
+        order = uploads.order(self, src_dir, replica, staging_bucket, timeout_seconds, bundle_uuid)
+        files = uploads.listed(order.src_dir)
+        if self.api.operations["put_file"].secured:
+            self._check_login()
+        return uploads.run(self, order, files, bar=not no_progress and log.logger().isEnabledFor(20))
+
+    def checkout(
+        self,
+        uuid: str,
+        replica: str,
+        version: str | None = None,
+        destination: str | None = None,
+        email: str | None = None,
+        timeout_seconds: float = 3600,
+    ) -> dict[str, Any]:
+        """Make the service copy a bundle into a bucket, wait for its end, and return where the files are.
+
+        Parameters:
+            uuid, replica, version: which bundle (the latest version if None), and from which replica.
+            destination: the bucket to copy it to; the service's own if None.
+            email: who is told when it is done.
+            timeout_seconds: how long to wait.
+
+        Returns a dictionary with checkout_job_id, status and location. Raises HCAError with the cause if it failed,
+        NetworkError if it is not done in time.
+        """
+        from hca_dss import checkouts
+
+        job = self.post_bundles_checkout(
+            uuid=uuid, replica=replica, version=version, destination=destination, email=email
+        )
+        return checkouts.wait(self, job["checkout_job_id"], replica, timeout_seconds)
+
+    def read_events(self, replica: str, from_date: str | None = None, to_date: str | None = None) -> Iterator[Any]:
+        """Yield the event documents of a replica, oldest journal first, fetching them as they are needed.
+
+        Parameters: events from `from_date` on and before `to_date`, both of which are versions such as
+        1985-04-12T232050.520000Z; all if None. Raises UsageError, HCAError.
+        """
+        from hca_dss import events
+
+        return events.read(self, replica, from_date, to_date)
+
     def open_file(self, uuid: str, version: str, replica: str, offset: int = 0) -> Response:
         """Return an unread answer with the content of a file from byte `offset` on, after a single try.
 
@@ -148,9 +224,13 @@ class DSSClient(ServiceClient):
         # Here and above: a verb that asks one question should not wait for the engine of downloads to be imported.
         from hca_dss.download import Download
 
-        if replica not in ("aws", "gcp"):
-            raise UsageError(f"replica is {replica!r}, but must be one of aws, gcp")
+        _check_replica(replica)
         return Download(self, replica, os.fspath(directory), retries, min_delay)
+
+
+def _check_replica(replica: Any) -> None:
+    if replica not in ("aws", "gcp"):
+        raise UsageError(f"replica is {replica!r}, but must be one of aws, gcp")
 
 
 def _finished(report: Report) -> Report:

@@ -159,9 +159,9 @@ def status(context: click.Context, /, show: Show, data: str | None) -> None:
 @_data_option
 @click.option("--unset", is_flag=True, help="Print the lines that undo it.")
 def env(data: str | None, unset: bool) -> None:
-    """Print the shell lines that let hca use the services, logged in as their first user.
+    """Print the shell lines that let hca use the services.
 
-    They let boto3 and aws-cli use the deployment's S3 server as well.
+    They log in as the first user, and let boto3 and aws-cli use the S3 server of the deployment as well.
 
     \b
     eval "$(hca local env)"
