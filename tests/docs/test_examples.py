@@ -269,6 +269,7 @@ def runs(
         yield {page: pool.submit(check_page, page, tmp_path_factory.mktemp(page.stem), deployment) for page in chosen}
 
 
+@pytest.mark.timeout(900)  # the first one waits for others; each page has its own limit
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_example_runs_as_printed(page: Path, runs: dict[Path, Future[None]]) -> None:
     if not shutil.which("jq") and any("jq " in block.text for block in examples(page)):

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import shlex
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
 
+from hca_core import checksums
+from hca_core.testing import LoopbackService, Outcome, run_hca
 from hca_local.sample import dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from hca_dss.client import DSSClient
     from hca_local.sample.values import Dataset, SampleBundle
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
 BIN = Path(sys.executable).parent
+VERSION = "2019-07-10T001103.121000Z"
 
 
 @dataclass(frozen=True)
@@ -51,32 +59,58 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**{name: str(folder) for name, folder in folders.items()}, "PATH": path, "LC_ALL": "C.UTF-8", **more}
 
 
+@contextmanager
+def deployed(home: Path, data: Path, *options: str) -> Iterator[Deployed]:
+    """Start a deployment as people do, with `hca local up` and the options given, and stop it in the end."""
+
+    def local(verb: str, *words: str) -> str:
+        command = ["hca", "local", verb, "--data", str(data), *words]
+        done = subprocess.run(command, env=environment(home), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    started = json.loads(local("up", *options))
+    try:
+        pairs = [shlex.split(line)[1].partition("=")[::2] for line in local("env").splitlines()]
+        yield Deployed(started["url"], data, dict(pairs))
+    finally:
+        local("down")
+
+
 @pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Deployed]]:
-    """A function that starts a deployment as people do, with `hca local up` and the options given."""
+    """A function that starts a deployment with the options given."""
     home = tmp_path_factory.mktemp("local-home")
-    running: list[str] = []
-
-    def up(*options: str) -> Deployed:
-        data = str(tmp_path_factory.mktemp("deployment") / "data")
-        command = ["hca", "local", "up", "--data", data, *options]
-        started = subprocess.run(command, env=environment(home), capture_output=True, text=True, check=True)
-        running.append(data)
-        told = subprocess.run(
-            ["hca", "local", "env", "--data", data], env=environment(home), capture_output=True, text=True, check=True
+    with ExitStack() as stack:
+        yield lambda *options: stack.enter_context(
+            deployed(home, tmp_path_factory.mktemp("deployment") / "data", *options)
         )
-        lines = dict(re.findall(r"export (\w+)=(\S+)", told.stdout))
-        return Deployed(json.loads(started.stdout)["url"], Path(data), lines)
-
-    yield up
-    for data in running:
-        subprocess.run(["hca", "local", "down", "--data", data], env=environment(home), capture_output=True, check=True)
 
 
 @pytest.fixture(scope="session")
 def deployment(start: Callable[..., Deployed]) -> Deployed:
     """The deployment that all tests read from, with its settings as they are without options."""
     return start()
+
+
+@pytest.fixture(scope="session")
+def writable(start: Callable[..., Deployed]) -> Deployed:
+    """A deployment that several modules write to; their tests make what they look at, and look at nothing else."""
+    return start("--checkout-seconds", "0")
+
+
+@pytest.fixture(name="deployed")
+def _deployed() -> Callable[..., Any]:
+    """The context manager that runs a deployment on a data directory: `deployed(home, data, *options)`."""
+    return deployed
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """A deployment for the tests of one module, which may write to it; such modules call it their `deployment`."""
+    folder = tmp_path_factory.mktemp("own")
+    with deployed(folder / "home", folder / "data") as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -130,14 +164,133 @@ def script(run: Run) -> Run:
     return call
 
 
-def unless_missing(result: subprocess.CompletedProcess[str]) -> None:
-    """Skip a test whose example needs an operation that the embedded deployment does not serve yet."""
-    if "not_implemented" in result.stderr:
-        assert result.returncode != 0
-        assert "does not serve it yet" in result.stderr
-        pytest.skip("the embedded deployment does not serve this operation yet")
+@pytest.fixture
+def until() -> Callable[[Callable[[], Any]], Any]:
+    """A function that waits for what another process does without telling anybody, and returns it."""
+
+    def wait(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.01)
+        return value
+
+    return wait
 
 
-@pytest.fixture(name="unless_missing")
-def _unless_missing() -> Callable[[subprocess.CompletedProcess[str]], None]:
-    return unless_missing
+@pytest.fixture
+def ask(env: dict[str, str]) -> Callable[..., Outcome]:
+    """A function that runs `hca` in this process, which is quicker where much is asked."""
+    return lambda *words, **more: run_hca(*words, env=env | more)
+
+
+@pytest.fixture
+def answer(ask: Callable[..., Outcome]) -> Callable[..., Any]:
+    """A function that runs a verb of `hca dss` in this process and returns the document that it writes."""
+
+    def call(*words: str, **more: str) -> Any:
+        outcome = ask("dss", *words, **more)
+        assert (outcome.exit_status, outcome.stderr) == (0, ""), outcome.stderr
+        return outcome.json()
+
+    return call
+
+
+@pytest.fixture
+def client(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[DSSClient]:
+    """The Python client of the deployment's first user."""
+    from hca.dss import DSSClient
+
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    made = DSSClient()
+    yield made
+    made.session.close()
+
+
+@pytest.fixture
+def s3(deployment: Deployed) -> Iterator[Any]:
+    """boto3's resource for the deployment's S3 server."""
+    import boto3
+
+    given = deployment.environment
+    session = boto3.session.Session(
+        given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"], region_name=given["AWS_REGION"]
+    )
+    resource = session.resource("s3", endpoint_url=given["AWS_ENDPOINT_URL_S3"])
+    yield resource
+    resource.meta.client.close()
+
+
+@pytest.fixture
+def bucket(s3: Any) -> Iterator[Any]:
+    """The bucket of the published examples; it is empty again afterwards."""
+    made = s3.create_bucket(Bucket="upload-test-unittest")
+    yield made
+    made.objects.all().delete()
+
+
+@pytest.fixture
+def stage(s3: Any) -> Callable[..., str]:
+    """A function that puts content with its checksums as tags at a URL; `tags` replace them, None omits one."""
+
+    def put(content: bytes, url: str = "", content_type: str = "application/json", **tags: str | None) -> str:
+        url = url or f"s3://sources/{uuid4()}/name"
+        bucket, _, key = url.partition("://")[2].partition("/")
+        sums = checksums.of_bytes(content)
+        told = {"sha1": sums.sha1, "sha256": sums.sha256, "crc32c": sums.crc32c, "s3_etag": sums.s3_etag, **tags}
+        chosen = {f"hca-dss-{name}": value for name, value in told.items() if value is not None}
+        s3.create_bucket(Bucket=bucket)
+        s3.Object(bucket, key).put(Body=content, ContentType=content_type, Tagging=urlencode(chosen))
+        return url
+
+    return put
+
+
+@pytest.fixture
+def new_file(client: DSSClient, stage: Callable[..., str]) -> Callable[..., dict[str, Any]]:
+    """A function that registers content as a file and returns the entry that a bundle has for it."""
+
+    def make(name: str, content: bytes, version: str = VERSION, content_type: str = "") -> dict[str, Any]:
+        kind = content_type or ("application/json" if name.endswith(".json") else "application/octet-stream")
+        uuid = str(uuid4())
+        url = stage(content, content_type=kind)
+        assert client.put_file(uuid=uuid, version=version, creator_uid=0, source_url=url) == {"version": version}
+        return {"uuid": uuid, "version": version, "name": name, "indexed": name.endswith(".json")}
+
+    return make
+
+
+@pytest.fixture
+def new_bundle(client: DSSClient, new_file: Callable[..., dict[str, Any]]) -> Callable[..., tuple[str, str]]:
+    """A function that makes a bundle of contents by name, one file unless given, and returns uuid and version."""
+
+    def make(contents: dict[str, bytes] | None = None, uuid: str = "", version: str = "") -> tuple[str, str]:
+        listed = {"a.json": b"{}"} if contents is None else contents
+        files = [new_file(name, content) for name, content in listed.items()]
+        uuid, version = uuid or str(uuid4()), version or client.create_version()
+        client.put_bundle(uuid=uuid, version=version, replica="aws", creator_uid=0, files=files)
+        return uuid, version
+
+    return make
+
+
+@pytest.fixture
+def token(deployment: Deployed) -> Callable[..., str]:
+    """A function that returns a token of another user of the deployment, a new one unless named."""
+
+    def mint(email: str = "", group: str = "hca", lifetime: int = 600) -> str:
+        email = email or f"{uuid4()}@example.org"
+        words = ("--data", str(deployment.data), "--email", email, "--group", group, "--lifetime", str(lifetime))
+        outcome = run_hca("local", "token", *words)
+        assert outcome.exit_status == 0, outcome.stderr
+        return outcome.stdout.strip()
+
+    return mint
+
+
+@pytest.fixture
+def receiver() -> Iterator[LoopbackService]:
+    """A receiver of callbacks at `/hook`; what it answers first is up to the test, it ends with 200."""
+    with LoopbackService() as service:
+        yield service

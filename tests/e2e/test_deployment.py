@@ -40,14 +40,6 @@ def files_below(folder: str) -> list[str]:
     return [os.path.join(where, name) for where, _, names in os.walk(folder) for name in names]
 
 
-def eventually(condition, seconds: float = 60.0) -> None:
-    """Wait for something that another process does to the disk; there is no event to wait for."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
-
-
 # Listing
 
 
@@ -75,6 +67,21 @@ def test_a_private_deployment_for_one_command(run, tmp_path, env, living):
     assert len(result.stdout.splitlines()) == len(living) + 2
 
 
+def test_a_private_deployment_knows_its_user_and_has_buckets(run, env):
+    """With nothing of the shared deployment in the environment, and no login."""
+    bare = {name: value for name, value in env.items() if not name.startswith(("HCA_", "AWS_"))}
+    Path("data").mkdir()
+    Path("data", "a.json").write_text("{}")
+    script = """
+    python -c "import boto3; boto3.client('s3').create_bucket(Bucket='staging')"
+    hca dss upload --src-dir data --replica aws --staging-bucket staging --query 'files[].name'
+    hca dss get-collections
+    """
+    result = run("hca", "local", "run", "--empty", "--", "sh", "-ec", script, env=bare)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.split() == ["[", '"a.json"', "]", "{", '"collections":', "[]", "}"]
+
+
 def test_a_bundle_of_many_pages_is_one_document(hca, sample):
     (bundle,) = [one for one in sample.bundles if len(one.files) == 1200]
     document = json.loads(hca("dss", "get-bundle", "--replica", "aws", "--uuid", bundle.uuid).stdout)
@@ -94,12 +101,12 @@ def test_a_deleted_bundle_is_not_found(hca, sample):
 # Downloads
 
 
-def test_a_download_that_is_killed_half_way_is_finished_by_the_next(hca, env, deployment, living):
+def test_a_download_that_is_killed_half_way_is_finished_by_the_next(hca, env, deployment, living, until):
     contents = write_manifest(living)
     before = len(deployment.requests("GET", "/s3/"))
     words = ("dss", "download-manifest", "--replica", "aws", "--manifest", "all.tsv", "--download-dir", "d")
     process = subprocess.Popen(["hca", *words], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    eventually(lambda: sum(STORED.search(path) is not None for path in files_below("d")) > len(contents) // 2)
+    until(lambda: sum(STORED.search(path) is not None for path in files_below("d")) > len(contents) // 2)
     process.send_signal(signal.SIGKILL)
     assert process.wait(30) == -signal.SIGKILL
     half = len(files_below("d"))

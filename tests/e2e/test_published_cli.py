@@ -1,10 +1,13 @@
-"""The published examples of the command line that read, verbatim but for a checksum and a size (DT-001 to DT-018)."""
+"""The open examples of the command line, verbatim but for a checksum, a size and two ids (DT-001 to DT-019)."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
+
+import pytest
 
 B, BV = "ffffaf55-f19c-40e3-aa81-a6c69d357265", "2019-08-01T200147.836832Z"
 BUNDLE_KEYS = {"creator_uid", "files", "uuid", "version"}
@@ -25,6 +28,32 @@ echo "manifest.json file: ${MANIFEST}"
 # Download files in the manifest
 hca dss download-manifest --replica aws --manifest ${MANIFEST}
 """  # noqa: E501 - verbatim
+
+
+SUBSCRIPTIONS = """#!/usr/bin/env bash
+
+# Creates a sub based given a replica and a url
+instance_info=$(hca dss put-subscription --callback-url https://dcp-cli-tutorials-put-get-delete-sub.data.humancellatlas.org --replica aws)
+
+ID=`echo ${instance_info} | jq -r '.uuid'`
+
+echo $ID
+
+# Lists all of subs created
+hca dss get-subscriptions --replica aws
+
+# List a sub
+hca dss get-subscription --replica aws --uuid $ID
+
+# Deletes a sub based on a UUID
+hca dss delete-subscription --replica aws --uuid $ID
+"""  # noqa: E501 - verbatim
+
+
+@pytest.fixture(scope="module")
+def deployment(own):
+    """Checkouts and subscriptions are not for the deployment that others read from."""
+    return own
 
 
 def listed(sample, uuid: str, version: str) -> dict[str, object]:
@@ -89,6 +118,16 @@ def test_download_manifest_under_sh(script, hca):
     assert not Path(".hca").exists()
 
 
+def test_a_manifest_with_blanks_for_tabs(hca):
+    """As the documents show it."""
+    Path("manifest.tsv").write_text(
+        "bundle_uuid    bundle_version    file_name    file_uuid    file_version    file_sha256    file_size\n"
+    )
+    result = hca("dss", "download-manifest", "--replica", "aws", "--manifest", "manifest.tsv")
+    assert result.returncode == 2
+    assert "tab" in result.stderr
+
+
 def test_file_head(script):
     result = script(
         "file_head.sh",
@@ -101,6 +140,7 @@ def test_file_head(script):
     )
     assert (result.returncode, result.stderr) == (0, "")
     latest, given = documents(result.stdout)
+    assert latest["X-DSS-VERSION"] == "2019-02-19T171710.540000Z"
     for headers in (latest, given):
         assert {"X-DSS-SHA1", "X-DSS-S3-ETAG", "X-DSS-SHA256", "X-DSS-CONTENT-TYPE"} < set(headers)
         assert {"X-DSS-CRC32C", "X-DSS-CREATOR-UID", "X-DSS-VERSION", "X-DSS-SIZE"} < set(headers)
@@ -132,14 +172,18 @@ def test_get_bundle(script):
     assert all(file.keys() == FILE_KEYS for file in bundle["files"])
 
 
-def test_get_bundles_checkout(script, unless_missing):
+def test_get_bundles_checkout(script):
     result = script(
         "get_bundles_checkout.sh",
         "#!/usr/bin/env bash\n"
         "hca dss get-bundles-checkout --replica aws --checkout-job-id 4de1c603-fa8b-4c07-af37-06159e6951e0\n",
     )
-    unless_missing(result)
-    assert (result.returncode, json.loads(result.stdout)["status"]) == (0, "SUCCEEDED")
+    assert (result.returncode, result.stderr) == (0, "")
+    told = json.loads(result.stdout)
+    assert told.keys() == {"status", "location"}
+    assert told["status"] == "SUCCEEDED"
+    place = r"s3://[a-z-]+/bundles/fff54b87-26fe-42a9-be54-3f5a7ef8176e\.2019-03-26T131455\.775610Z"
+    assert re.fullmatch(place, told["location"])
 
 
 def test_get_file(script, sample):
@@ -163,22 +207,62 @@ def test_login_and_logout(script, env):
     assert not [path for path in stored.rglob("*") if path.is_file() and b"test" in path.read_bytes()]
 
 
-def test_post_bundles_checkout(script, unless_missing):
+def test_post_bundles_checkout(script, hca, until):
     result = script(
         "post_bundles_checkout.sh",
         "#!/usr/bin/env bash\n"
         "hca dss post-bundles-checkout --replica aws --uuid fff746b3-e3eb-496a-88a3-5fa1fa358392\n",
     )
-    unless_missing(result)
-    assert "checkout_job_id" in json.loads(result.stdout)
+    assert (result.returncode, result.stderr) == (0, "")
+    told = json.loads(result.stdout)
+    assert told.keys() == {"checkout_job_id"}
+    words = ("dss", "get-bundles-checkout", "--replica", "aws", "--checkout-job-id", told["checkout_job_id"])
+    assert json.loads(hca(*words).stdout) == {"status": "RUNNING"}
+    done = until(lambda: (state := json.loads(hca(*words).stdout))["status"] != "RUNNING" and state)
+    assert done["status"] == "SUCCEEDED"
+    assert done["location"].endswith("/bundles/fff746b3-e3eb-496a-88a3-5fa1fa358392.2019-08-01T200147.130156Z")
 
 
-def test_post_search(script, unless_missing):
+@pytest.mark.parametrize("shell", ["bash", "zsh", "dash"])
+def test_post_search(script, shell):
     text = "#!/usr/bin/env bash\nhca dss post-search --replica aws --es-query {} --no-paginate\n"
-    result = script("post_search.sh", text)
-    unless_missing(result)
-    first = json.loads(result.stdout)["results"][0]
-    assert {"bundle_fqid", "bundle_url", "search_score"} <= first.keys()
+    result = script("post_search.sh", text, shell=shell)
+    assert (result.returncode, result.stderr) == (0, "")
+    page = json.loads(result.stdout)
+    assert page["es_query"] == {}
+    assert page["total_hits"] >= len(page["results"])
+    for found in page["results"]:
+        assert found.keys() == {"bundle_fqid", "bundle_url", "search_score"}
+        uuid, version = found["bundle_fqid"].split(".", 1)
+        assert found["bundle_url"].endswith(f"/v1/bundles/{uuid}?version={version}&replica=aws")
+        assert found["search_score"] is None
+    fqids = [found["bundle_fqid"] for found in page["results"]]
+    assert "fff807ba-bc98-4247-a560-49fb90c9675c.2019-08-01T200147.111027Z" in fqids
+
+
+def test_subscriptions(script):
+    """Read in order, the examples log in with a dummy token and out again before this."""
+    if not shutil.which("jq"):
+        pytest.skip("there is no jq here")
+    script("login.sh", "#!/usr/bin/env bash\nhca dss login --access-token test\n")
+    script("logout.sh", "#!/usr/bin/env bash\nhca dss logout\n")
+    result = script("subscriptions.sh", SUBSCRIPTIONS)
+    assert (result.returncode, result.stderr) == (0, "")
+    uuid, _, rest = result.stdout.partition("\n")
+    every, one, deleted = documents(rest)
+    assert one in every["subscriptions"]
+    assert one["uuid"] == uuid
+    assert (one["replica"], one["owner"]) == ("aws", "admin@example.org")
+    assert one["callback_url"] == "https://dcp-cli-tutorials-put-get-delete-sub.data.humancellatlas.org"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}\.\d{6}Z", deleted["timeDeleted"])
+
+
+def test_a_callback_url_that_was_lost(script, hca):
+    """One of the two documents has lost the URL."""
+    result = script("subscribe.sh", "#!/usr/bin/env bash\nhca dss put-subscription --callback-url --replica aws\n")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "--callback-url" in result.stderr.splitlines()[0]
+    assert json.loads(hca("dss", "get-subscriptions", "--replica", "aws").stdout) == {"subscriptions": []}
 
 
 def test_refresh_swagger(script, deployment):
