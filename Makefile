@@ -14,7 +14,7 @@ demo: $(VENV)/installed        ## run the main job on an embedded deployment
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash scripts/demo.sh
 
 test: $(VENV)/developing       ## run all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/developing       ## style of the code
 	$(BIN)/ruff check .
@@ -33,6 +33,9 @@ install:                       ## install this copy into the Python environment 
 bench: $(VENV)/developing      ## measure against the peers of this field
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/download.py
+	$(BIN)/python benchmarks/checksums.py
+	$(BIN)/python benchmarks/upload.py
+	$(BIN)/python benchmarks/search.py
 
 clean:                         ## forget the virtual environment and what the demo left
 	rm -rf $(VENV) demo
