@@ -100,7 +100,7 @@ def test_a_broken_configuration_is_silent_too(isolated_home):
 
 def test_other_shells_get_the_helps_too():
     zsh = complete("hca", "ds", shell="zsh")
-    assert zsh == ["plain", "dss", "Find and download data of the Data Storage System."]
+    assert zsh == ["plain", "dss", "Find, download and upload data of the Data Storage System."]
     fish = complete("hca", "ds", shell="fish")
     assert "dss" in "".join(fish)
 
