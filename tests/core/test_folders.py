@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,41 @@ def test_links(folder: Path, tmp_path: Path) -> None:
         "  out is a link to something outside the folder",
         "  up is a link to something outside the folder",
     ]
+
+
+def test_every_reason_is_told_at_once(folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    (folder / "outside.txt").symlink_to(secret)
+    (folder / "dangling.txt").symlink_to(tmp_path / "nothing")
+    (folder / "loop").symlink_to(folder)
+    (folder / "x" / ".hidden").write_text("x")
+    (folder / "back\\slash").write_text("x")
+    os.mkfifo(folder / "pipe")
+    with open(os.path.join(os.fsencode(folder), b"latin-\xe9"), "wb"):
+        pass
+    with pytest.raises(UsageError) as caught:
+        folders.files_of(folder)
+    told = caught.value.message.splitlines()[1:]
+    for reason in (
+        "outside.txt is a link to something outside the folder",
+        "dangling.txt is a link to nothing",
+        "loop is a link to a folder",
+        "x/.hidden has a name that the service refuses",
+        "back\\slash has a name that the service refuses",
+        "pipe is not a regular file",
+        "has a name that is not UTF-8",
+    ):
+        assert sum(reason in line for line in told) == 1, reason
+    assert len(told) == 7
+
+
+def test_a_socket_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the name of a socket must be short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("x")
+        with pytest.raises(UsageError, match="not a regular file"):
+            folders.files_of(tmp_path)
 
 
 def test_what_can_not_be_read(folder: Path) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hca_core import checksums, folders
-from hca_core.errors import HCAError
+from hca_core import checksums
 
 if TYPE_CHECKING:
     import subprocess
@@ -131,58 +128,3 @@ def test_names_that_differ_in_case_only_are_told(hca: Hca, folder: Path, data: P
     answer = hca("local", "seed", folder, "--data", data)
     assert answer.returncode == 0
     assert "differ in case only: TABLE.csv, table.csv" in answer.stderr
-
-
-def test_every_reason_is_told_at_once(folder: Path, tmp_path: Path) -> None:
-    secret = tmp_path / "secret.txt"
-    secret.write_text("secret")
-    (folder / "outside.txt").symlink_to(secret)
-    (folder / "dangling.txt").symlink_to(tmp_path / "nothing")
-    (folder / "loop").symlink_to(folder)
-    (folder / "reads" / ".hidden").write_text("x")
-    (folder / "back\\slash").write_text("x")
-    os.mkfifo(folder / "pipe")
-    with open(os.path.join(os.fsencode(folder), b"latin-\xe9"), "wb"):
-        pass
-    with pytest.raises(HCAError) as caught:
-        folders.files_of(folder)
-    told = caught.value.message.splitlines()[1:]
-    for reason in (
-        "outside.txt is a link to something outside the folder",
-        "dangling.txt is a link to nothing",
-        "loop is a link to a folder",
-        "reads/.hidden has a name that the service refuses",
-        "back\\slash has a name that the service refuses",
-        "pipe is not a regular file",
-        "has a name that is not UTF-8",
-    ):
-        assert sum(reason in line for line in told) == 1, reason
-    assert len(told) == 7
-
-
-def test_links_within_the_folder_are_files(folder: Path) -> None:
-    (folder / "same.csv").symlink_to(folder / "table.csv")
-    assert "same.csv" in {file.name for file in folders.files_of(folder)}
-
-
-def test_a_socket_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "s"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("x")
-        with pytest.raises(HCAError, match="not a regular file"):
-            folders.files_of(folder)
-
-
-def test_unreadable_files_are_told(folder: Path) -> None:
-    (folder / "table.csv").chmod(0)
-    (folder / "reads").chmod(0)
-    try:
-        if os.access(folder / "table.csv", os.R_OK):
-            pytest.skip("this user may read everything")
-        with pytest.raises(HCAError) as caught:
-            folders.files_of(folder)
-    finally:
-        (folder / "reads").chmod(0o700)
-    assert caught.value.message.count("can't be read") == 2

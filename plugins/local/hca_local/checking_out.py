@@ -9,6 +9,7 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
+from hca_local.jobs import Jobs
 from hca_local.objects import signing
 from hca_local.server.problems import ProblemError
 from hca_local.store import blobs, database, reading, writing
@@ -54,31 +55,24 @@ class CheckoutJobs:
         self._source = source
         self._seconds = seconds
         self._log = log
-        self._running: set[asyncio.Task[None]] = set()
+        self._jobs = Jobs()
 
     async def start(self, replica: str, bundle: str, destination: str | None, email: str | None) -> str:
         """Begin the checkout of the version `bundle` and return the id of its job."""
         job = Job(str(uuid.uuid4()), replica, bundle, destination, email, "RUNNING", "")
         await self._writer.run(lambda connection: save(connection, job))
-        self._go_on(job)
+        self._jobs.begin(self._work(job))
         return job.id
 
     async def resume(self) -> None:
         """Go on with the jobs that a former process has left."""
         rows = await self._writer.run(lambda connection: connection.execute(f"{_JOB} status='RUNNING'").fetchall())
         for row in rows:
-            self._go_on(Job(*row))
+            self._jobs.begin(self._work(Job(*row)))
 
     async def stop(self) -> None:
         """Leave the jobs that run for the next start."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
-
-    def _go_on(self, job: Job) -> None:
-        task = asyncio.create_task(self._work(job))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        await self._jobs.stop()
 
     async def _work(self, job: Job) -> None:
         if job.email:

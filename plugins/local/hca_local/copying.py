@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hca_local import landing
+from hca_local.jobs import Jobs
 from hca_local.server.problems import ProblemError
 from hca_local.staging import values
 from hca_local.store import blobs, reading
@@ -60,7 +61,7 @@ class Copier:
         self._log = log
         self._changed = changed
         self._threads = ThreadPoolExecutor(_THREADS, "copy")
-        self._running: set[asyncio.Task[None]] = set()
+        self._jobs = Jobs()
 
     async def described(self, where: Address) -> Source:
         """Return what is known of a source object. Raises ProblemError."""
@@ -86,7 +87,7 @@ class Copier:
         )  # fmt: skip
         begun = await self._writer.run(lambda connection: _begin(connection, wanted))
         if begun.task == wanted.task:
-            self._go_on(begun)
+            self._jobs.begin(self._behind(begun))
         return begun.task
 
     async def resume(self) -> None:
@@ -97,19 +98,12 @@ class Copier:
             ).fetchall()
         )
         for row in rows:
-            self._go_on(Copy(*row))
+            self._jobs.begin(self._behind(Copy(*row)))
 
     async def stop(self) -> None:
         """Leave the copies that run for the next start."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._jobs.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _go_on(self, copy: Copy) -> None:
-        task = asyncio.create_task(self._behind(copy))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
 
     async def _behind(self, copy: Copy) -> None:
         await asyncio.sleep(self._seconds)
