@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import threading
@@ -16,7 +17,7 @@ from hca_core import __version__, answers, log, urls
 from hca_core.errors import HCAError, NetworkError, UsageError, service_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
@@ -24,6 +25,7 @@ TRANSIENT = frozenset({429, 500, 502, 503, 504})
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:[/?][!-~]*)?")
 MOST_HOPS = 30  # redirects in a row that ask for no wait
+_SAME_TROUBLE_SECONDS = 2.0  # for which one line is enough
 
 
 class Policy(NamedTuple):
@@ -78,6 +80,8 @@ class Session:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._settings: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._told: dict[Hashable, float] = {}
+        self._telling = threading.Lock()
         self._headers = {"User-Agent": f"hca/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 
     def request(
@@ -108,6 +112,15 @@ class Session:
         """Wait, unless or until the session is stopped (then KeyboardInterrupt in the waiting thread)."""
         if self.stopped.wait(seconds) if seconds > 0 else self.stopped.is_set():
             raise KeyboardInterrupt
+
+    def is_news(self, trouble: Hashable) -> bool:
+        """Tell whether `trouble` was not told a moment ago: when a service goes away, all threads notice at once."""
+        now = time.monotonic()
+        with self._telling:
+            if now - self._told.get(trouble, -_SAME_TROUBLE_SECONDS) < _SAME_TROUBLE_SECONDS:
+                return False
+            self._told[trouble] = now
+            return True
 
     def send(self, prepared: requests.PreparedRequest, *, authenticated: bool, stream: bool) -> requests.Response:
         """Send once, and follow nothing. Raises requests' exceptions."""
@@ -227,7 +240,9 @@ class _Exchange:
         if hopeless or self.failures >= tries or not (unsent or self.method in IDEMPOTENT):
             raise NetworkError(text, hint=self.session.hint) from error
         wait = self.session.policy.wait(self.failures)
-        log.logger().info("%s; trying again in %.1f s (%d of %d)", text, wait, self.failures, tries - 1)
+        count = f"{self.failures} of {tries - 1}"
+        level = logging.INFO if self.session.is_news((urls.origin(url), count)) else logging.DEBUG
+        log.logger().log(level, "%s; trying again in %.1f s (%s)", text, wait, count)
         self.session.wait(wait)
 
     def _repeats(self, response: requests.Response) -> bool:
@@ -268,7 +283,7 @@ class _Exchange:
         seconds += random.uniform(0, min(1.0, 0.1 * seconds))  # noqa: S311
         if time.monotonic() - self.started + seconds > self.session.policy.patience:
             raise NetworkError(f"{why}, and asks for more waiting than {self.session.policy.patience:g} s in all")
-        if seconds >= 1:
+        if seconds >= 1 and self.session.is_news((urls.origin(response.url), why)):
             log.logger().info("%s; waiting %.0f s", why, seconds)
         self.session.wait(seconds)
 

@@ -48,6 +48,26 @@ def refused_port() -> str:
         return gone.url
 
 
+def test_the_same_trouble_of_many_threads_is_told_once(caplog):
+    url, policy = refused_port(), QUICK._replace(first_wait=0.2, most_wait=0.3)
+    session = Session(policy)
+    together = threading.Barrier(8)
+
+    def ask():
+        together.wait()
+        with contextlib.suppress(NetworkError):
+            session.request("GET", url)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    with caplog.at_level(logging.INFO, logger="hca"):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    told = [record.getMessage()[-8:] for record in caplog.records if "trying again" in record.getMessage()]
+    assert sorted(told) == ["(1 of 2)", "(2 of 2)"]
+
+
 # Retry-After
 
 
