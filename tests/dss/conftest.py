@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -321,14 +322,18 @@ def write_manifest() -> Callable[..., str]:
 
 
 @pytest.fixture
-def start_hca() -> Callable[..., subprocess.Popen[str]]:
-    """A function that starts `hca` as a process of its own."""
+def start_hca() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """A function that starts `hca` as a process of its own; what runs in the end is killed."""
+    with ExitStack() as stack:
 
-    def start(*words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "hca_core", *words]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        def start(*words: str) -> subprocess.Popen[str]:
+            command = [sys.executable, "-m", "hca_core", *words]
+            pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            process = stack.enter_context(subprocess.Popen(command, **pipes))
+            stack.callback(process.kill)
+            return process
 
-    return start
+        yield start
 
 
 def tree(folder: str | Path = ".") -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -376,14 +377,22 @@ def eventually(condition, seconds: float = 20.0) -> None:
         time.sleep(0.01)
 
 
+def sizes_of_parts(folder: Path) -> list[int]:
+    """Return the sizes of the files that arrive at this moment; one may get its last name while it is looked at."""
+    sizes = []
+    for path in folder.rglob("*.part"):
+        with contextlib.suppress(FileNotFoundError):
+            sizes.append(path.stat().st_size)
+    return sizes
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_ended_is_taken_up_by_the_next(shelf, start_hca, hca, tree, number):
     big = os.urandom(3 * 2**20)
     bundle = shelf.bundle(shelf.file("small", A), shelf.file("big", big))
     stall(shelf, big, 2**20)
     process = start_hca(*bundle_words(bundle, "--download-dir", "d"))
-    parts = lambda: [path for path in Path("d").rglob("*.part") if path.stat().st_size == 2**20]  # noqa: E731
-    eventually(parts)
+    eventually(lambda: 2**20 in sizes_of_parts(Path("d")))
     begun = time.monotonic()
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
