@@ -84,11 +84,16 @@ def test_a_token_of_somebody_else_is_refused(events: Api, token: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "illegal_token")
 
 
+def unsigned(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return streams without their URLs, whose signatures are those of a moment."""
+    return [{name: value for name, value in one.items() if name != "stream_url"} for one in found]
+
+
 def test_the_dates_choose_journals(events: Api) -> None:
-    one, two, three = streams(events(per_page=10))
+    one, two, three = unsigned(streams(events(per_page=10)))
 
     def chosen(**dates: str) -> list[Any]:
-        return streams(events(per_page=10, **dates))
+        return unsigned(streams(events(per_page=10, **dates)))
 
     assert chosen(from_date=AFTER) == []
     assert chosen(to_date=BEFORE) == []
