@@ -277,3 +277,11 @@ def test_wrong_usage(hca: Hca, arguments: list[str], sentence: str) -> None:
     answer = hca("local", *arguments)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert sentence in answer.stderr
+
+
+def test_env_makes_credentials_that_are_gone_anew(hca: Hca, data: Path) -> None:
+    hca("local", "up", "--data", data, "--empty")
+    (data / "credentials.json").unlink()
+    answer = hca("local", "env", "--data", data)
+    assert (answer.returncode, "HCA_CREDENTIALS_FILE" in answer.stdout) == (0, True)
+    assert json.loads((data / "credentials.json").read_bytes())

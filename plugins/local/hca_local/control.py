@@ -105,7 +105,10 @@ def logged_in(directory: DataDirectory) -> State:
     """Return what `running` does, after a look whether the first user's token will last. Raises HCAError."""
     found = running(directory)
     wanted = settings.load(directory.settings)
-    age = time.time() - directory.credentials.stat().st_mtime
+    try:
+        age = time.time() - directory.credentials.stat().st_mtime
+    except FileNotFoundError:
+        age = float("inf")
     if age > wanted.token_lifetime / 2:
         from hca_local.identity import issuer
 

@@ -7,14 +7,14 @@ import secrets
 import time
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from email.utils import formatdate
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from starlette.responses import Response
 
 from hca_local.objects import conditions, files, journals, signing
+from hca_local.s3.answers import http_date
+from hca_local.s3.errors import S3Error, no_such_key
 from hca_local.server import requests
 
 if TYPE_CHECKING:
@@ -27,16 +27,6 @@ if TYPE_CHECKING:
 
 # So little is sent before anybody could have gone away.
 _AT_ONCE = 256 * 1024
-
-
-class S3Error(Exception):
-    """An error as S3 tells it: a status, a code, a sentence and more elements of the error document."""
-
-    def __init__(self, status: int, code: str, message: str, **details: object) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.details = {"Code": code, "Message": message, **details}
 
 
 @dataclass(frozen=True)
@@ -93,7 +83,7 @@ class ObjectService:
                 return journals.content(self.deployment, replica, key.removeprefix(signing.JOURNALS))
             return files.content(self.deployment, replica, key)
         except LookupError:
-            raise S3Error(404, "NoSuchKey", "The specified key does not exist.", Key=key) from None
+            raise no_such_key(key) from None
 
 
 async def _send_object(content: Content, wanted: _Reading, request_id: str, receive: Receive, send: Send) -> None:
@@ -102,7 +92,7 @@ async def _send_object(content: Content, wanted: _Reading, request_id: str, rece
     answer = {
         "x-amz-request-id": request_id,
         "etag": content.etag,
-        "last-modified": _http_date(content.modified),
+        "last-modified": http_date(content.modified),
         "accept-ranges": "bytes",
     }
     if status != 304:
@@ -117,11 +107,6 @@ async def _send_object(content: Content, wanted: _Reading, request_id: str, rece
         await send({"type": "http.response.body"})
     else:
         await _send_pieces(content, start, end, receive, send)
-
-
-@lru_cache(maxsize=4096)
-def _http_date(seconds: int) -> str:
-    return formatdate(seconds, usegmt=True)
 
 
 def _selection(headers: Mapping[str, str], content: Content) -> tuple[int, int, int]:
@@ -172,7 +157,7 @@ def _printable(value: str) -> str:
 
 
 def _error_response(error: S3Error, request_id: str) -> Response:
-    elements = error.details | {"RequestId": request_id}
+    elements = {"Code": error.code, "Message": error.message, **error.details, "RequestId": request_id}
     body = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in elements.items())
     headers = {"x-amz-request-id": request_id}
     if error.status == 416:

@@ -12,6 +12,7 @@ from hca_local.s3 import answers, bodies, digests
 from hca_local.s3.call import now
 from hca_local.s3.errors import invalid_argument, invalid_request, precondition_failed
 from hca_local.s3.operations import descriptions, multipart
+from hca_local.s3.operations.objects import keep
 from hca_local.s3.store import buckets, objects
 from hca_local.s3.store.objects import Content, Description, Segment
 
@@ -51,17 +52,7 @@ async def copy(call: Call) -> Answer:
     description, condition = _description(call, source), descriptions.condition(call)
     with call.store.files.being_read(source.found.number):
         content = await call.store.in_thread(_content, source, call.store.files, _algorithm(call))
-    files = [segment.file for segment in content.segments]
-    try:
-        removed = await call.store.write(
-            lambda connection: objects.put(
-                connection, call.bucket, call.key, description, content, condition, now()
-            )
-        )  # fmt: skip
-    except Exception:
-        await call.store.discard([], files)
-        raise
-    await call.store.discard([removed])
+    await keep(call, description, content, condition)
     checksums = [(f"Checksum{name.upper()}", value) for name, value in content.checksums.items()]
     result = [("LastModified", answers.xml_date(now())), ("ETag", f'"{content.etag}"'), *checksums]
     return answers.document("CopyObjectResult", result)

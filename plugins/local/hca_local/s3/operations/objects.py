@@ -17,10 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hca_local.s3.call import Call
-    from hca_local.s3.store.objects import StoredObject
+    from hca_local.s3.store.objects import Condition, Description, StoredObject
     from hca_local.s3.xml import Node
 
 _MOST_DELETED = 1000
+
+
+async def keep(call: Call, description: Description, content: Content, condition: Condition) -> None:
+    """Write the object of a request, whose bytes are in place; they go again if it can't be. Raises S3Error."""
+    try:
+        removed = await call.store.write(
+            lambda connection: objects.put(
+                connection, call.bucket, call.key, description, content, condition, now()
+            )
+        )  # fmt: skip
+    except Exception:
+        await call.store.discard([], [segment.file for segment in content.segments])
+        raise
+    await call.store.discard([removed])
 
 
 async def put(call: Call) -> Answer:
@@ -31,16 +45,7 @@ async def put(call: Call) -> Answer:
     require_length(wanted)
     file, received = await bodies.to_file(wanted, call.receive, call.store)
     content = Content((Segment(file, received.size),), received.md5, received.checksums)
-    try:
-        removed = await call.store.write(
-            lambda connection: objects.put(
-                connection, call.bucket, call.key, description, content, condition, now()
-            )
-        )  # fmt: skip
-    except Exception:
-        await call.store.discard([], [file])
-        raise
-    await call.store.discard([removed])
+    await keep(call, description, content, condition)
     return Answer(200, {"etag": f'"{content.etag}"', **descriptions.checksum_headers(content.checksums)})
 
 
