@@ -2,10 +2,9 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := . ./plugins/dss ./plugins/local ./meta
+PACKAGES := . ./plugins/auth ./plugins/dss ./plugins/local ./meta
 EDITABLE := $(foreach package,$(PACKAGES),--editable $(package))
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) meta/pyproject.toml
-PYTHON_CODE := hca_core hca plugins/dss plugins/local tests benchmarks
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test lint types format install bench clean
@@ -21,7 +20,8 @@ lint: $(VENV)/developing       ## style of the code
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/developing      ## mypy, strict
-	$(BIN)/mypy hca_core hca plugins/dss/hca_dss plugins/dss/hca/dss plugins/local/hca_local
+	$(BIN)/mypy hca_core hca plugins/auth/hca_auth plugins/auth/hca/auth plugins/dss/hca_dss plugins/dss/hca/dss \
+	  plugins/local/hca_local
 
 format: $(VENV)/developing     ## rewrite the code in the common style
 	$(BIN)/ruff check --fix .

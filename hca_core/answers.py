@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from hca_core.http import Policy
 
 
+_CLOCK_TOLERANCE_SECONDS = 120.0
+
+
 def retry_after(response: requests.Response) -> float | None:
     """Return the seconds that a Retry-After header asks to wait (a number or a date, RFC 9110 §10.2.3), or None."""
     value = response.headers.get("Retry-After", "").strip()
@@ -24,14 +27,33 @@ def retry_after(response: requests.Response) -> float | None:
         return None
 
 
+def about_clocks(response: requests.Response) -> str | None:
+    """Return a sentence if this machine's clock and that of the service differ by minutes; tokens do not bear that."""
+    from hca_core.durations import in_words
+
+    try:
+        ahead = -_seconds_to(response.headers["Date"])
+    except (KeyError, ValueError, TypeError):
+        return None
+    if abs(ahead) < _CLOCK_TOLERANCE_SECONDS:
+        return None
+    return (
+        f"set the clock of this machine: it is {in_words(ahead)} {'ahead of' if ahead > 0 else 'behind'} the service's"
+    )
+
+
 def _seconds_until(date: str) -> float:
+    return max(0.0, _seconds_to(date))
+
+
+def _seconds_to(date: str) -> float:
     from datetime import UTC, datetime
     from email.utils import parsedate_to_datetime
 
     moment = parsedate_to_datetime(date)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return (moment - datetime.now(UTC)).total_seconds()
 
 
 def problem_of(response: requests.Response) -> object:

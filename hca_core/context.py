@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 class Hca:
     """State of one run, kept in click's context object; `Hca.current()` gives it to any command."""
 
-    def __init__(self, log_level: str | None = None, *, debug: bool = False) -> None:
+    def __init__(self, log_level: str | None = None, *, debug: bool = False, profile: str | None = None) -> None:
         self.log_level = log_level
         self.debug = debug
+        self.profile = profile
 
     @classmethod
     def current(cls) -> Hca:
@@ -35,6 +36,8 @@ class Hca:
         if level not in log.LEVELS:
             raise ConfigError(f"log_level is {level!r}, but must be one of {', '.join(log.LEVELS)}")
         log.set_up(str(level))
+        if self.profile is not None:
+            config.assign("profile", self.profile)
         for note in config.notes:
             log.logger().warning(note)
         return config

@@ -104,11 +104,12 @@ class ServiceError(HCAError):
         document = problem if isinstance(problem, dict) else {}
         self.response = response
         self.code: int = response.status_code
-        self.reason = str(document.get("code") or response.reason or "error")
-        self.title = str(document.get("title") or "")
+        self.reason = str(document.get("code") or document.get("error") or response.reason or "error")
+        self.title = str(document.get("title") or document.get("error_description") or "")
         self.stacktrace = str(document.get("stacktrace") or "")
         self.details: object = problem
-        text = self.title or (problem if isinstance(problem, str) else "")
+        # RFC 9457: the title names the kind of problem, the detail says what it is this time.
+        text = str(document.get("detail") or self.title or (problem if isinstance(problem, str) else ""))
         told = _one_line(f"{self.reason}: {text}" if text.strip() else self.reason)
         asked = f"{response.request.method} {urlsplit(response.url).path}" if response.request else ""
         self.request_id = response.headers.get("X-AWS-REQUEST-ID")

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 # Verbs that every described service has.
 SERVICE_VERBS = {
-    "login": ("hca_core.verbs.service:login", "Keep a token for the service."),
-    "logout": ("hca_core.verbs.service:logout", "Forget the token of the service."),
+    "login": ("hca_core.verbs.service:login", "Log in, or keep a token for the service."),
+    "logout": ("hca_core.verbs.service:logout", "End the login at the service and forget it."),
+    "whoami": ("hca_core.verbs.service:whoami", "Show who you are to the service."),
     "refresh-swagger": ("hca_core.verbs.service:refresh_swagger", "Fetch the description of the API anew."),
 }
 
@@ -114,7 +115,8 @@ def run_operation(operation: Operation, service: str, values: dict[str, Any], sh
     """Call `operation` with the command line's `values` and write its result. Raises HCAError."""
     from hca_core import plugins
     from hca_core.errors import HCAError
-    from hca_core.service import PagedOperation
+    from hca_core.http import NOT_MODIFIED
+    from hca_core.service import PagedOperation, decoded
 
     no_paginate = values.pop("no_paginate", False)
     output_file = values.pop("output_file", None)
@@ -130,7 +132,10 @@ def run_operation(operation: Operation, service: str, values: dict[str, Any], sh
     elif isinstance(method, PagedOperation):
         show.pages(iter([method.first_page(**arguments)]) if no_paginate else method.pages(**arguments))
     else:
-        _show(operation, method(**arguments), show)
+        response = method.response(**arguments)
+        if response.status_code == NOT_MODIFIED:
+            click.echo("hca: nothing changed, it was so already", err=True)
+        _show(operation, decoded(response), show)
 
 
 def _show(operation: Operation, result: Any, show: Show) -> None:

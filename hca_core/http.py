@@ -13,12 +13,13 @@ from urllib.parse import urljoin, urlsplit
 
 import requests  # noqa: TID253 - this module is the one that owns it; nothing imports it before a request is due
 
-from hca_core import __version__, answers, log, urls
-from hca_core.errors import HCAError, NetworkError, UsageError, service_error
+from hca_core import __version__, answers, log, openapi, urls
+from hca_core.errors import HCAError, NetworkError, ServiceError, UsageError, service_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+NOT_MODIFIED = 304  # how a service says that a change was none
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 # RFC 9110 §9.2.2: repeating these has the same effect as doing them once.
@@ -48,12 +49,20 @@ class Policy(NamedTuple):
         return step * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
+class Body(NamedTuple):
+    """What a request carries: a JSON document, or the fields of a form; at most one of the two."""
+
+    json: Any = None
+    form: Mapping[str, Any] | None = None
+
+
 class Session:
     """Sends requests for one service; may be used by several threads.
 
     Parameters: `token` gives the bearer token for requests that need a login; it is sent to `token_origin`
-    (scheme, host and port) only, whatever redirects and links say. `stopped` ends all waiting when it is set; `hint`
-    is the next step that a NetworkError tells.
+    (scheme, host and port) only, whatever redirects and links say. `renewed` is told of one that the service refused
+    (401), and answers whether there is another to try; `advice` says what to do if there is none. `stopped` ends all
+    waiting when it is set; `hint` is the next step that a NetworkError tells.
     """
 
     HINT = "check the network and the URL (hca config list --show-origin)"
@@ -63,6 +72,8 @@ class Session:
         policy: Policy | None = None,
         *,
         token: Callable[[], str] | None = None,
+        renewed: Callable[[str], bool] | None = None,
+        advice: Callable[[], str | None] | None = None,
         token_origin: str = "",
         allow_http: bool = False,
         connections: int = 256,
@@ -73,6 +84,8 @@ class Session:
         self.stopped = stopped or threading.Event()
         self.hint = hint
         self._token = token
+        self._renewed = renewed
+        self._advice = advice
         self._token_origin = urls.origin(token_origin) if token_origin else None
         self._allow_http = allow_http
         self._session = requests.Session()
@@ -91,6 +104,7 @@ class Session:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        form: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         authenticated: bool = False,
         stream: bool = False,
@@ -98,11 +112,12 @@ class Session:
     ) -> requests.Response:
         """Send a request until it is answered for good, and return the answer (status below 400).
 
-        Waits as the service asks (Retry-After on 301, 302, 429, 503), repeats what may be repeated, follows redirects.
+        The body is `json`, or `form` in the encoding of HTML forms. Waits as the service asks (Retry-After on 301, 302,
+        429, 503), repeats what may be repeated, follows redirects.
         A redirect to something that is not http (`s3://…`) is returned as it is. `response.history` has the way.
         Raises ServiceError for a status of 400 or above, NetworkError, UsageError for http to a foreign host.
         """
-        return _Exchange(self, method, headers or {}, json, authenticated, stream, tries).run(url, params)
+        return _Exchange(self, method, headers or {}, Body(json, form), authenticated, stream, tries).run(url, params)
 
     def close(self) -> None:
         """Close all connections."""
@@ -143,7 +158,7 @@ class Session:
         return response
 
     def prepare(
-        self, method: str, url: str, params: Mapping[str, Any] | None, json: Any, headers: Mapping[str, str]
+        self, method: str, url: str, params: Mapping[str, Any] | None, body: Body, headers: Mapping[str, str]
     ) -> requests.PreparedRequest:
         """Return a request ready to be sent; `params` that are None are left out, booleans are `true` and `false`."""
         query = {
@@ -153,7 +168,10 @@ class Session:
         }
         try:
             "".join(headers.values()).encode("latin-1")  # what HTTP can carry; requests would find out while it sends
-            return requests.Request(method, url, {**self._headers, **headers}, params=query, json=json).prepare()
+            kind = {} if body.form is None else {"Content-Type": openapi.FORM}  # requests tells none of an empty form
+            return requests.Request(
+                method, url, {**self._headers, **kind, **headers}, params=query, json=body.json, data=body.form
+            ).prepare()
         except (requests.RequestException, ValueError) as error:
             raise UsageError(f"{method} {url!r} can't be asked: {error}") from error
 
@@ -185,21 +203,22 @@ class _Exchange:
         session: Session,
         method: str,
         headers: Mapping[str, str],
-        json: Any,
+        body: Body,
         authenticated: bool,
         stream: bool,
         tries: int | None,
     ) -> None:
-        self.session, self.method, self.headers, self.json = session, method, headers, json
+        self.session, self.method, self.headers, self.body = session, method, headers, body
         self.authenticated, self.stream = authenticated, stream
         self.tries = session.policy.tries if tries is None else tries
         self.failures = 0
         self.started = time.monotonic()
         self.hops = 0
+        self.refused = False
 
     def run(self, url: str, params: Mapping[str, Any] | None) -> requests.Response:
         history: list[requests.Response] = []
-        prepared = self.session.prepare(self.method, url, params, self.json, self.headers)
+        prepared = self.session.prepare(self.method, url, params, self.body, self.headers)
         while True:
             try:
                 response = self.session.send(prepared, authenticated=self.authenticated, stream=self.stream)
@@ -219,14 +238,37 @@ class _Exchange:
                 if _PLAIN_URL.fullmatch(target):
                     prepared = _redirected(prepared, target)
                 else:
-                    prepared = self.session.prepare(self.method, target, None, self.json, self.headers)
-            elif response.status_code in TRANSIENT and self._repeats(response):
+                    headers = {name: one for name, one in self.headers.items() if name.lower() != "authorization"}
+                    prepared = self.session.prepare(self.method, target, None, self.body, headers)
+            elif self._tries_again(response):
                 continue
             elif response.status_code >= 400:
-                raise service_error(response, answers.problem_of(response))
+                raise self._error(response)
             else:
                 response.history = history
                 return response
+
+    def _tries_again(self, response: requests.Response) -> bool:
+        """Tell whether the request is worth sending again after an answer, once any wait is over."""
+        if response.status_code == 401:
+            return self._has_another_token(response)
+        return response.status_code in TRANSIENT and self._repeats(response)
+
+    def _error(self, response: requests.Response) -> ServiceError:
+        error = service_error(response, answers.problem_of(response))
+        if error.code == 401 and "Authorization" in response.request.headers:
+            advice = self.session._advice() if self.session._advice else None
+            error.hint = advice or answers.about_clocks(response) or error.hint
+        return error
+
+    def _has_another_token(self, response: requests.Response) -> bool:
+        """Tell whether the token of a request that was refused could be renewed; asked once a request."""
+        sent = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if self.refused or not sent or self.session._renewed is None:
+            return False
+        self.refused = True
+        answers.problem_of(response)  # frees the connection; the error can still tell it
+        return self.session._renewed(sent)
 
     def _after_failure(self, error: requests.RequestException, url: str) -> None:
         """Wait before the next try, or raise NetworkError if there is none."""

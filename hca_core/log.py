@@ -16,7 +16,7 @@ LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 _SECRETS = (
     (r"(?i)\b(bearer|oauth|basic)\s+[^\s,;'\"]+", r"\1 ***"),
     (
-        r"(?i)([?&;](?:access_token|id_token|refresh_token|token|code|signature|x-amz-signature|"
+        r"(?i)([?&;](?:access_token|id_token|refresh_token|token|code|code_verifier|device_code|signature|x-amz-signature|"
         r"x-amz-security-token|x-amz-credential|x-goog-signature|awsaccesskeyid|api[-_]?key|sig)=)[^&#\s'\"]+",
         r"\1***",
     ),
@@ -30,8 +30,20 @@ _SECRETS = (
 )
 
 
+# What was read or received as a secret in this process: it may look like anything.
+_hidden: set[str] = set()
+_SHORTEST = 8  # a shorter one is in many a word
+
+
+def hide(*secrets: str) -> None:
+    """Let `redact` take these out too, wherever they turn up; empty ones count for nothing."""
+    _hidden.update(secret for secret in secrets if len(secret) >= _SHORTEST)
+
+
 def redact(text: str) -> str:
-    """Return `text` without the secrets that URLs, headers and tokens carry."""
+    """Return `text` without the secrets that URLs, headers and tokens carry, and without those that were hidden."""
+    for secret in sorted(_hidden, key=len, reverse=True):  # one may be a part of another
+        text = text.replace(secret, "***")
     for pattern, replacement in _SECRETS:
         text = re.sub(pattern, replacement, text)
     return text

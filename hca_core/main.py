@@ -40,10 +40,11 @@ OWN_COMMANDS = {
 @click.version_option(__version__, message="hca %(version)s")
 @click.option("--log-level", type=click.Choice(LEVELS), help="What to tell on stderr.  [default: INFO]")
 @click.option("--debug", is_flag=True, help="Trace requests, and show the Python traceback of an error.")
+@click.option("--profile", metavar="NAME", help="Use the logins kept under this name.  [default: default]")
 @click.pass_context
-def hca(ctx: click.Context, log_level: str | None, debug: bool) -> None:
+def hca(ctx: click.Context, log_level: str | None, debug: bool, profile: str | None) -> None:
     """The data services of the Human Cell Atlas on the command line."""
-    ctx.obj = Hca(log_level, debug=debug)
+    ctx.obj = Hca(log_level, debug=debug, profile=profile)
     if ctx.invoked_subcommand is None:
         _prepare_home()
         click.echo(ctx.get_help())
@@ -160,7 +161,7 @@ def _first_command(words: list[str]) -> int:
     """Return the position of the first word that is not a global option or its value."""
     position = 0
     while position < len(words) and words[position].startswith("-"):
-        position += 2 if words[position] == "--log-level" else 1
+        position += 2 if words[position] in ("--log-level", "--profile") else 1
     return position
 
 

@@ -12,11 +12,15 @@ from hca_core.errors import HCAError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+WHOLE_BODY = "whole body"  # the location of a parameter that is the body, not a property of it
+_OUTSIDE = ("path", "query", "header")
 METHODS = ("get", "put", "post", "patch", "delete", "head", "options")
 
 
 class Parameter(NamedTuple):
-    """One argument of an operation; `location` is path, query, header or body, `kind` a JSON type name."""
+    """One argument of an operation; `location` is path, query, header, body or WHOLE_BODY, `kind` a JSON type name."""
 
     name: str
     location: str
@@ -87,9 +91,10 @@ class Operation:
             return found[0] if len(found) == 1 else _joined(found)
 
     @cached_property
-    def has_body(self) -> bool:
-        """Whether a JSON body is sent."""
-        return any(_body_schema(route, self._document) is not None for route in self._routes)
+    def body_type(self) -> str | None:
+        """The content type of the body that is sent, JSON or FORM; None without one."""
+        bodies = [_body(route, self._document) for route in self._routes]
+        return next((body[0] for body in bodies if body is not None), None)
 
     @cached_property
     def answer_headers(self) -> tuple[str, ...]:
@@ -118,7 +123,7 @@ class Api(NamedTuple):
         _ = self.base_url
         for operation in self.operations.values():
             with _told(f"the description of {operation.name}"):
-                _ = operation.parameters, operation.has_body, operation.answer_headers
+                _ = operation.parameters, operation.body_type, operation.answer_headers
         return self
 
 
@@ -205,7 +210,7 @@ def inline(document: Any, pointer_key: str = "$ref") -> Any:
 def _parameters(route: _Route, document: Mapping[str, Any]) -> tuple[Parameter, ...]:
     nodes = [_resolve(one, document) for one in [*route.shared, *route.node.get("parameters", [])]]
     # A parameter of the operation replaces the one of the same name that all methods of the path share.
-    others = {(one["name"], one["in"]): one for one in nodes if one["in"] in ("path", "query", "header")}
+    others = {(one["name"], one["in"]): one for one in nodes if one["in"] in _OUTSIDE}
     taken = [*_body_parameters(route, document), *(_parameter(one, one["in"], document) for one in others.values())]
     unique: dict[str, Parameter] = {}
     for parameter in taken:
@@ -213,20 +218,28 @@ def _parameters(route: _Route, document: Mapping[str, Any]) -> tuple[Parameter, 
     return tuple(unique.values())
 
 
-def _body_schema(route: _Route, document: Mapping[str, Any]) -> Any:
-    """Return the schema of a route's JSON body, None if it takes none."""
+def _body(route: _Route, document: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """Return content type and schema of a route's body, None if it takes none that we can send."""
     if "requestBody" in route.node:
         content = _resolve(route.node["requestBody"], document).get("content", {})
-        return content.get("application/json", {}).get("schema")
+        found = next((one for one in (JSON, FORM) if "schema" in content.get(one, {})), None)
+        return (found, _resolve(content[found]["schema"], document)) if found else None
     nodes = [_resolve(one, document) for one in [*route.shared, *route.node.get("parameters", [])]]
-    return next((one.get("schema") for one in nodes if one["in"] == "body"), None)
+    schema = next((one.get("schema") for one in nodes if one["in"] == "body"), None)
+    return (JSON, _resolve(schema, document)) if schema is not None else None
 
 
 def _body_parameters(route: _Route, document: Mapping[str, Any]) -> list[Parameter]:
-    """Return the properties of a route's JSON body as parameters."""
-    schema = _body_schema(route, document)
+    """Return the properties of a route's body as parameters; a body that is a list is one parameter."""
+    body = _body(route, document)
+    if body is None:
+        return []
+    whole = body[1]
+    if whole.get("type") == "array":
+        # It has no name: that of what the path leads to says best what the list holds.
+        name = next((part for part in reversed(route.path.split("/")) if part and not part.startswith("{")), "body")
+        return [_parameter({**whole, "name": name, "required": True}, WHOLE_BODY, document)]
     found: list[Parameter] = []
-    whole = _resolve(schema, document) if schema is not None else {}
     for part in [whole, *(_resolve(one, document) for one in whole.get("allOf", []))]:
         required = part.get("required", [])
         for name, definition in part.get("properties", {}).items():
@@ -237,7 +250,7 @@ def _body_parameters(route: _Route, document: Mapping[str, Any]) -> list[Paramet
 
 def _parameter(node: Mapping[str, Any], location: str, document: Mapping[str, Any]) -> Parameter:
     # OpenAPI 3 keeps the type of a parameter in a schema of its own; Swagger 2 has it right there.
-    schema = _resolve(node["schema"], document) if location != "body" and "schema" in node else node
+    schema = _resolve(node["schema"], document) if location in _OUTSIDE and "schema" in node else node
     items = _resolve(schema.get("items", {}), document)
     return Parameter(
         name=node["name"],

@@ -55,6 +55,12 @@ def pages(first: Response, follow: Callable[[str], Response]) -> Iterator[Respon
         response = follow(url)
 
 
+def only_list(document: Any) -> str:
+    """Return the key of the only list in a page whose service tells no key; "results" if there is not just one."""
+    lists = [key for key, value in document.items() if isinstance(value, list)] if isinstance(document, dict) else []
+    return lists[0] if len(lists) == 1 else "results"
+
+
 def items(document: Any, key: str) -> list[Any]:
     """Return the list at the dotted `key` of a page. Raises HCAError if the page has none there."""
     found = document

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hca_core import discover
-from hca_core.errors import PluginError, UsageError
+from hca_core.errors import HCAError, PluginError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,6 +70,11 @@ def client_class(service: str) -> Any:
     return _guarded(entry, lambda: _import(target))
 
 
+def has_client(service: str) -> bool:
+    """Tell whether the plugin of `service` names an SDK class. Raises UsageError or PluginError."""
+    return service in _ask(_entry(service), load(service), "hca_clients")
+
+
 def config_defaults(service: str) -> Mapping[str, Mapping[str, object]]:
     """Return the packaged configuration of `service`: section -> settings; empty if no such plugin is installed."""
     entry = discover.installed(discover.PLUGINS).get(service)
@@ -91,10 +96,30 @@ def load(name: str) -> Any:
     return _register(entry, lambda: _load_with_stevedore(name))
 
 
-def _load_with_stevedore(name: str) -> Any:
+def call(group: str, name: str, *arguments: Any) -> Any:
+    """Call what the entry point `name` of `group` names and return its answer.
+
+    Raises the HCAErrors that it raises, PluginError for anything else that goes wrong in it.
+    """
+    entry = discover.installed(group)[name]
+    function = _guarded(entry, lambda: _load_with_stevedore(name, group))
+
+    def answered() -> tuple[Any, HCAError | None]:
+        try:
+            return function(*arguments), None
+        except HCAError as error:
+            return None, error
+
+    answer, failure = _guarded(entry, answered)
+    if failure is not None:
+        raise failure
+    return answer
+
+
+def _load_with_stevedore(name: str, group: str = discover.PLUGINS) -> Any:
     from stevedore.driver import DriverManager
 
-    return DriverManager(discover.PLUGINS, name).driver
+    return DriverManager(group, name).driver
 
 
 def _register(entry: discover.EntryPoint, find: Callable[[], Any]) -> Any:

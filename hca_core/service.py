@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import os
+import time
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from hca_core import answers, credentials, descriptions, http, log, openapi, paging, urls
+from hca_core import answers, descriptions, http, log, openapi, paging, terminal, urls
 from hca_core.config import HCAConfig, get_config
+from hca_core.credentials import bearer
 from hca_core.errors import ConfigError, HCAError, LoginError, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from requests import Response
 
     from hca_core.content import Promise
+    from hca_core.credentials import Need
+    from hca_core.credentials.signing_in import Way
     from hca_core.openapi import Operation
 
 CONTENT_KEY = "X-OpenAPI-Paginated-Content-Key"
@@ -40,6 +45,10 @@ class BoundOperation:
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return decoded(self._send(arguments, keywords))
+
+    def response(self, *arguments: Any, **keywords: Any) -> Response:
+        """Return the answer as it is, for who needs its status or headers."""
+        return self._send(arguments, keywords)
 
     @contextmanager
     def stream(self, *arguments: Any, **keywords: Any) -> Iterator[Response]:
@@ -101,24 +110,24 @@ class PagedOperation(BoundOperation):
         body = client.body(self.operation, bound)
 
         def follow(url: str) -> Response:
-            return client.session.request(self.operation.method, url, json=body, authenticated=self.operation.secured)
+            return client.session.request(self.operation.method, url, **body, authenticated=self.operation.secured)
 
+        key = ""
         for response in paging.pages(first, follow):
-            document, key = _document_and_key(response)
+            document = answers.decode_json(response)
+            # Some services tell the key on all pages but the last.
+            key = response.headers.get(CONTENT_KEY) or key or paging.only_list(document)
             yield paging.Page(document, paging.items(document, key), key)
 
     def first_page(self, *arguments: Any, **keywords: Any) -> paging.Page:
         """Return the first page; without items if the service's document has no list where it should have one."""
-        document, key = _document_and_key(self._send(arguments, keywords))
+        response = self._send(arguments, keywords)
+        document = answers.decode_json(response)
+        key = response.headers.get(CONTENT_KEY) or paging.only_list(document)
         try:
             return paging.Page(document, paging.items(document, key), key)
         except HCAError:
             return paging.Page(document, [], key)
-
-
-def _document_and_key(response: Response) -> tuple[Any, str]:
-    """Return the document of a page and the dotted key of its items, which the service tells in a header."""
-    return answers.decode_json(response), response.headers.get(CONTENT_KEY, "results")
 
 
 class _ServiceType(type):
@@ -156,11 +165,23 @@ class ServiceClient(metaclass=_ServiceType):
         self._policy = policy_from(self.config, section, session_kwargs)
 
     @cached_property
+    def need(self) -> Need:
+        """What this client needs a token for. Raises ConfigError."""
+        return bearer.need(self.service, self.swagger_url, type(self).__name__, self.config)
+
+    @cached_property
+    def bearer(self) -> bearer.Bearer:
+        """The token of this client, renewed when it has run out. Raises ConfigError."""
+        return bearer.Bearer(self.need)
+
+    @cached_property
     def session(self) -> http.Session:
         """The HTTP session; a token goes only to the host that `swagger_url` names."""
         return http.Session(
             self._policy,
-            token=lambda: credentials.token(self.swagger_url, self.service),
+            token=self.bearer,
+            renewed=self.bearer.renewed,
+            advice=self.bearer.advice,
             token_origin=self.swagger_url,
             hint=self._unreachable_hint(),
             allow_http=bool(self.config.lookup(f"{type(self).__name__}.allow_http", False)),
@@ -226,7 +247,7 @@ class ServiceClient(metaclass=_ServiceType):
             operation.method,
             self.url(operation, by_location["path"]),
             params=by_location["query"],
-            json=self.body(operation, arguments),
+            **self.body(operation, arguments),
             headers={**{name: str(value) for name, value in by_location["header"].items()}, **(headers or {})},
             authenticated=operation.secured,
             stream=stream,
@@ -235,7 +256,7 @@ class ServiceClient(metaclass=_ServiceType):
 
     def _check_login(self) -> None:
         """Raise LoginError before any request is made, if there is no token or it would have to go to another host."""
-        credentials.token(self.swagger_url, self.service)
+        self.bearer()
         if urls.origin(self.base_url) != urls.origin(self.swagger_url):
             raise LoginError(
                 f"the description at {self.swagger_url} sends calls to {self.base_url}; the token stays here",
@@ -254,12 +275,18 @@ class ServiceClient(metaclass=_ServiceType):
             path = path.replace("{" + name + "}", quote(text, safe="", errors="surrogateescape"))
         return self.base_url + path
 
-    def body(self, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the JSON body of an operation, None if it takes none."""
-        if not operation.has_body:
-            return None
-        names = {one.keyword: one.name for one in operation.parameters if one.location == "body"}
-        return {name: arguments[key] for key, name in names.items() if arguments.get(key) is not None}
+    def body(self, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the body of an operation as the keyword for `Session.request`: json or form; empty if it has none."""
+        if operation.body_type is None:
+            return {}
+        named: Any = {}
+        for one in operation.parameters:
+            value = arguments.get(one.keyword)
+            if value is not None and one.location == "body":
+                named[one.name] = value
+            elif value is not None and one.location == openapi.WHOLE_BODY:
+                named = value
+        return {"form" if operation.body_type == openapi.FORM else "json": named}
 
     def promise(self, response: Response) -> Promise:
         """Return what the service promises of the bytes behind `response`; services that promise more override it."""
@@ -281,26 +308,48 @@ class ServiceClient(metaclass=_ServiceType):
         self.__dict__["swagger_spec"] = document
 
     def login(self, access_token: str = "", remote: bool = False) -> None:
-        """Keep `access_token` for this service's host.
+        """Log in at the identity provider of this service, or keep `access_token`; it goes to this service's host only.
 
-        Raises UsageError without one: there is no login through a browser yet, here or (`remote`) on another machine.
+        A browser is opened where there is one; with `remote` the address is opened elsewhere, and the code that is
+        shown there is asked for on the terminal. Raises HCAError; nothing is kept then.
         """
-        if not access_token.strip():
-            where = "a remote terminal" if remote else "the browser"
-            raise UsageError(
-                f"a login through {where} is not available yet",
-                hint=f"hca {self.service} login --access-token TOKEN, or set HCA_TOKEN",
-            )
-        credentials.store(self.swagger_url, access_token.strip())
+        from hca_core.credentials.signing_in import Way
+
+        if access_token.strip():
+            self.keep_token(access_token)
+        else:
+            self.log_in(Way.REMOTE if remote else Way.BEST)
+
+    def log_in(self, way: Way, *, port: int = 0, timeout: float = 300.0) -> None:
+        """Log in by one of the ways of `hca_core.credentials.signing_in.Way`; see its `log_in`. Raises HCAError."""
+        from hca_core.credentials import signing_in
+
+        keyring = self._uses_keyring()
+        talk = terminal.talk()
+        try:
+            signing_in.log_in(self.need, self.session, talk, way=way, port=port, timeout=timeout, use_keyring=keyring)
+        finally:
+            terminal.drop_typed()
+
+    def keep_token(self, access_token: str) -> None:
+        """Keep a token that was had elsewhere for this service's host. Raises HCAError."""
+        from hca_core.credentials import signing_in
+
+        signing_in.keep_token(self.need, access_token, terminal.talk(), use_keyring=self._uses_keyring())
 
     def logout(self) -> None:
-        """Forget what login stored for this service's host."""
-        credentials.forget(self.swagger_url)
+        """End the login at this service's host and forget it. Raises HCAError if it can't be forgotten."""
+        from hca_core.credentials import signing_in
+
+        signing_in.log_out(self.need, self.session, terminal.talk())
 
     def expired_token(self) -> bool:
         """Tell whether there is a token and it has expired, or will within seconds."""
-        found = credentials.known(self.swagger_url)
-        return found is not None and credentials.is_expired(found)
+        found = self.bearer.credential()
+        return found is not None and found.expires_at is not None and found.expires_at <= time.time() + 10
+
+    def _uses_keyring(self) -> bool:
+        return os.environ.get("HCA_KEYRING", "") not in ("", "0") or bool(self.config.lookup("keyring", False))
 
     @staticmethod
     def load_swagger_json(swagger_json: TextIO, ptr_str: str = "$ref") -> Any:
@@ -319,6 +368,10 @@ def decoded(response: Response) -> Any:
         return response
     if response.status_code in http.REDIRECTS:
         return response.headers.get("Location")
+    if response.status_code == http.NOT_MODIFIED:
+        return None
+    if not response.content and "Location" in response.headers:
+        return response.headers["Location"]  # some services say so, with no redirect, where to go next
     if not response.content:
         return None if "json" in response.headers.get("Content-Type", "json") else b""
     if response.headers.get("Content-Type", "").startswith("application/json"):

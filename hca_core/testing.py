@@ -44,21 +44,32 @@ _UNSET: Any = object()
 _FOREIGN = frozenset(
     {
         "ALL_PROXY",
+        "BROWSER",
+        "CLOUDSDK_CONFIG",
         "COLUMNS",
         "CURL_CA_BUNDLE",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "DISPLAY",
         "FORCE_COLOR",
+        "GCE_METADATA_HOST",
+        "GCE_METADATA_IP",
+        "GCE_METADATA_ROOT",
         "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_CLOUD_PROJECT",
         "HTTPS_PROXY",
         "HTTP_PROXY",
         "LINES",
         "NETRC",
         "NO_COLOR",
+        "NO_GCE_CHECK",
         "NO_PROXY",
+        "PYTHON_KEYRING_BACKEND",
         "PYTHONIOENCODING",
         "PYTHONUTF8",
         "REQUESTS_CA_BUNDLE",
         "SSL_CERT_FILE",
         "TERM",
+        "WAYLAND_DISPLAY",
     }
 )
 _PATIENCE = 10.0  # seconds that a test waits for something that should come at once
@@ -322,7 +333,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
 
     def _send(self, given: Reply) -> None:
-        self.send_response(given.status)
+        self.send_response_only(given.status)
+        if "Date" not in given.headers:
+            self.send_header("Date", self.date_time_string())
         for name, value in given.headers.items():
             self.send_header(name, value)
         bodiless = given.status in (204, 304)  # RFC 9110: these end with their headers

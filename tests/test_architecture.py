@@ -125,6 +125,8 @@ WRITERS = {
     "plugins.py": "turns what plugins print at import away from stdout",
     "testing.py": "captures both",
     "completion.py": "the completion script",
+    "terminal.py": "the one who logs in",
+    "keyring_process.py": "a process of its own, whose stdout is its answer",
     "cli.py": "commands",
 }
 

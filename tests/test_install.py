@@ -20,7 +20,8 @@ pytest.importorskip("build")
 pytest.importorskip("hatchling")
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECTS = {"hca": "meta", "hca-core": ".", "hca-plugin-dss": "plugins/dss", "hca-plugin-local": "plugins/local"}
+PLUGINS = ("auth", "dss", "local")
+PROJECTS = {"hca": "meta", "hca-core": ".", **{f"hca-plugin-{name}": f"plugins/{name}" for name in PLUGINS}}
 WITHOUT_CODE = {"hca"}
 
 

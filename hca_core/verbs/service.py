@@ -1,32 +1,64 @@
-"""`login`, `logout` and `refresh-swagger`: the verbs that the group of every described service has."""
+"""`login`, `logout`, `whoami` and `refresh-swagger`: the verbs that the group of every described service has."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hca_core.commands import Verb
+from hca_core.commands import Verb, output_options, text_of
 from hca_core.context import Hca
+
+if TYPE_CHECKING:
+    from hca_core.output import Show
 
 
 @click.command(cls=Verb)
-@click.option("--access-token", default="", help="The token to keep.")
-@click.option("--remote", is_flag=True, help="Log in without a browser on this machine.")
+@click.option("--access-token", default="", metavar="TOKEN", help="Keep this token; @FILE or - (stdin) reads it.")
+@click.option("--remote", is_flag=True, help="Open the address elsewhere, and paste what it shows here.")
+@click.option("--device", is_flag=True, help="Enter a short code in a browser anywhere.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Where the browser comes back to.")
+@click.option("--timeout", type=click.FloatRange(1), default=300.0, metavar="SECONDS", help="How long to wait for it.")
 @click.pass_context
-def login(ctx: click.Context, access_token: str, remote: bool) -> None:
-    """Keep a token for the configured service, in a file of your own that nobody else can read.
+def login(ctx: click.Context, access_token: str, remote: bool, device: bool, port: int | None, timeout: float) -> None:
+    """Log in, in a browser where there is one.
 
-    It is sent to that service's host only. HCA_TOKEN in the environment is used before it.
+    Without a browser on this machine, a short code is shown that you enter in one anywhere (--device), or, where the
+    service can't do that, an address whose answer you paste here (--remote).
+
+    What comes back is kept in a file of your own that nobody else can read, is sent to this service's host only, and
+    is renewed when it runs out. HCA_TOKEN in the environment is used before it. See also whoami.
     """
-    _client(ctx).login(access_token=access_token, remote=remote)
+    from hca_core.credentials.signing_in import Way
+    from hca_core.errors import UsageError
+
+    if sum((bool(access_token), remote, device)) > 1:
+        raise UsageError("--access-token, --remote and --device can't be used together", hint="give one of them")
+    token = text_of(access_token, ctx, None)
+    if access_token and not token.strip():
+        raise UsageError(f"there is no token in {access_token.removeprefix('@')!r}")
+    if token:
+        _client(ctx).keep_token(token)
+    else:
+        way = Way.REMOTE if remote else Way.DEVICE if device else Way.BROWSER if port else Way.BEST
+        _client(ctx).log_in(way, port=port or 0, timeout=timeout)
 
 
 @click.command(cls=Verb)
 @click.pass_context
 def logout(ctx: click.Context) -> None:
-    """Forget the token that login kept for the configured service."""
+    """End the login at the service's host and forget it."""
     _client(ctx).logout()
+
+
+@click.command(cls=Verb)
+@output_options()
+@click.pass_context
+def whoami(ctx: click.Context, /, show: Show) -> None:
+    """Show who you are to the service: the account, where its token comes from, when that ends."""
+    from hca_core.credentials import report
+
+    show(report.identity(_client(ctx)))
 
 
 @click.command("refresh-swagger", cls=Verb)

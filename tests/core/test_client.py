@@ -495,8 +495,8 @@ def test_expired_tokens(client):
     assert client.expired_token() is False
 
 
-def test_login_without_a_token_names_the_way(client):
-    with pytest.raises(UsageError) as told:
+def test_a_service_that_does_not_tell_how_to_log_in_says_so(client):
+    with pytest.raises(LoginError, match="does not tell how to log in") as told:
         client.login()
     assert "--access-token" in str(told.value.hint)
 

@@ -45,7 +45,7 @@ def test_the_first_word():
 
 
 def test_options_of_the_root():
-    assert set(words_of(complete("hca", "--"))) == {"--version", "--log-level", "--debug", "--help"}
+    assert set(words_of(complete("hca", "--"))) == {"--version", "--log-level", "--debug", "--profile", "--help"}
     assert words_of(complete("hca", "--log-level", "")) == ["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"]
 
 

@@ -20,7 +20,7 @@ MEANT = {
     "head_file": "hca dss head-file",
     "download": "hca dss download",
     "create-version": "hca dss create-version",
-    "login": "hca dss login",
+    "whoamy": "hca auth whoami",
     "get-bundle": "hca dss get-bundle",
     "post-serch": "hca dss post-search",
     "dsss": "hca dss",
@@ -57,7 +57,7 @@ def test_an_unknown_command_lists_what_there_is_and_how_to_add_a_plugin(hca):
     outcome = hca("zzz")
     assert outcome.exit_status == 2
     first, second = outcome.stderr.splitlines()
-    assert first.startswith("hca: No such command 'zzz'. There are: clear-hca-cache, completion, config, dss, ")
+    assert first.startswith("hca: No such command 'zzz'. There are: auth, clear-hca-cache, completion, config, dss, ")
     assert first.endswith(" If a plugin has it: pip install hca-plugin-zzz")
     assert second == "try 'hca --help'"
     assert "pip install" not in hca("dss", "zzz").stderr

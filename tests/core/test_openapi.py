@@ -129,7 +129,7 @@ def test_swagger_parameters_and_where_they_go():
     assert (a.of_objects, b.of_objects) == (True, False)
     assert (c.choices, c.default) == (("x", "y"), "x")
     assert (per_page.default, per_page.description) == (5, "Most results.")
-    assert found.has_body
+    assert found.body_type == openapi.JSON
     assert found.paths == {frozenset({"uuid"}): "/x/{uuid}"}
 
 
@@ -172,7 +172,7 @@ def test_openapi_3_parameters():
     ]
     assert put.parameters[2].choices == ("add", "remove")
     assert not put.parameters[0].of_objects
-    assert not api.operations["post_oauth_token"].has_body
+    assert api.operations["post_oauth_token"].body_type == openapi.FORM
     assert api.base_url == "https://auth.org"
 
 

@@ -264,7 +264,7 @@ def test_clients_by_name(plugin, monkeypatch):
     assert type(hca_core.client("dss")).__name__ == "DSSClient"
     with pytest.raises(UsageError) as caught:
         hca_core.client("climate")
-    assert caught.value.message.startswith("no plugin provides 'climate'; installed: dss, ")
+    assert caught.value.message.startswith("no plugin provides 'climate'; installed: auth, dss, ")
     assert caught.value.hint == "pip install hca-plugin-climate"
     monkeypatch.setenv("HCA_PLUGINS_DISABLED", "weather")
     plugins.manager.cache_clear()

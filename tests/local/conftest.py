@@ -17,6 +17,8 @@ from urllib.parse import urlencode
 import pytest
 
 from hca_core import checksums
+from hca_core.credentials import entries
+from hca_core.credentials.values import DEFAULT_PROFILE
 from hca_local import control, data_directory, launch
 from hca_local.data_directory import DataDirectory
 from hca_local.identity.issuer import Issuer, load_key
@@ -105,13 +107,19 @@ def api(deployment: Launched, http: requests.Session) -> Callable[..., requests.
     return send
 
 
+def token_of_first_user(directory: DataDirectory) -> str:
+    """Return the token in the credentials file of a data directory."""
+    (entry,) = entries.read(str(directory.credentials), DEFAULT_PROFILE).values()
+    return entry.access_token
+
+
 class Writing:
     """What a user with a token does with a deployment: puts objects into its buckets, sends requests."""
 
     def __init__(self, launched: Launched, http: requests.Session) -> None:
         self.url = launched.url
         self.directory = launched.directory
-        self.token = next(iter(json.loads(launched.directory.credentials.read_bytes()).values()))["access_token"]
+        self.token = token_of_first_user(launched.directory)
         self._http = http
 
     @cached_property

@@ -76,7 +76,8 @@ def test_a_day_in_the_life(
     url = document["url"].removesuffix("/v1")
     assert http.get(f"{url}/internal/health", timeout=30).json() == {"Healthy": True}
     config = data / "config.json"
-    assert json.loads(config.read_text()) == {"DSSClient": {"swagger_url": f"{url}/v1/swagger.json"}}
+    urls = {"DSSClient": f"{url}/v1/swagger.json", "AuthClient": f"{url}/swagger.json"}
+    assert json.loads(config.read_text()) == {name: {"swagger_url": where} for name, where in urls.items()}
     for private in ("config.json", "signing.key", "log", "store.sqlite3", "settings.json", "state.json"):
         assert (data / private).stat().st_mode & 0o077 == 0, private
 

@@ -14,7 +14,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from hca_core.credentials import entries
+from hca_core.credentials.values import DEFAULT_PROFILE
 from hca_local.dss import description
+from hca_local.identity.caller import LEEWAY
 from hca_local.identity.issuer import EMAIL_CLAIM, GROUP_CLAIM, PUBLISHED_AUDIENCE, load_key
 
 if TYPE_CHECKING:
@@ -91,9 +94,9 @@ def test_a_token_is_for_one_deployment(writing: Any, signed: Callable[..., str])
 
 
 def test_a_token_has_its_time(writing: Any, signed: Callable[..., str]) -> None:
-    assert told(writing.send("GET", "/collections", token=signed(exp=int(time.time()) - 1))) == INVALID
+    assert told(writing.send("GET", "/collections", token=signed(exp=int(time.time()) - LEEWAY - 1))) == INVALID
     assert told(writing.send("GET", "/collections", token=signed(exp=None))) == INVALID
-    assert told(writing.send("GET", "/collections", token=signed(nbf=int(time.time()) + 60))) == INVALID
+    assert told(writing.send("GET", "/collections", token=signed(nbf=int(time.time()) + LEEWAY + 30))) == INVALID
 
 
 def test_foreign_signatures(writing: Any, claims: dict[str, Any]) -> None:
@@ -167,4 +170,4 @@ def test_the_key_lasts_and_is_secret(launched: Callable[..., Any], tmp_path: Any
     for path in (second.directory.issuer_key, second.directory.credentials, second.directory.s3_key):
         assert path.stat().st_mode & 0o777 == 0o600
     assert token not in second.directory.log.read_text()
-    assert json.loads(second.directory.credentials.read_bytes()).keys() == {second.url}
+    assert entries.read(str(second.directory.credentials), DEFAULT_PROFILE).keys() == {second.url}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import socket
@@ -219,7 +220,29 @@ def test_a_store_of_another_format_is_refused(directory: DataDirectory, records:
     records.execute("PRAGMA user_version=99")
     answer = hca("local", "up", "--data", directory.root)
     assert answer.returncode == 1
-    assert "has format 99; this version of hca local reads format 2" in answer.stderr
+    assert "has format 99; this version of hca local reads format 3" in answer.stderr
+
+
+def test_a_store_of_the_format_before_gets_what_is_new(data: Path, hca: Hca, launched: Any) -> None:
+    made = launched(data)
+    made.process.terminate()
+    made.process.wait()
+    with closing(sqlite3.connect(made.directory.store)) as older:
+        bundles = older.execute("SELECT COUNT(*) FROM bundles").fetchone()
+        for table in ("sessions", "codes", "refresh_tokens", "devices", "service_accounts"):
+            older.execute(f"DROP TABLE {table}")
+        ours = "SELECT name FROM sqlite_master WHERE name LIKE 'fusillade%' AND type = 'table'"
+        for (name,) in older.execute(ours).fetchall():
+            older.execute(f"DROP TABLE {name}")
+        older.execute("PRAGMA user_version=2")
+        older.commit()
+    assert hca("local", "up", "--data", data).returncode == 0
+    config, credentials = made.directory.config, made.directory.credentials
+    answer = hca("auth", "get-v1-users", HCA_CONFIG_FILE=str(config), HCA_CREDENTIALS_FILE=str(credentials))
+    assert json.loads(answer.stdout) == {"users": ["admin@example.org", "public"]}
+    with closing(sqlite3.connect(made.directory.store)) as upgraded:
+        assert upgraded.execute("SELECT COUNT(*) FROM bundles").fetchone() == bundles
+        assert upgraded.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_a_file_is_no_data_directory(tmp_path: Path, hca: Hca) -> None:

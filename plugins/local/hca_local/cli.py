@@ -23,7 +23,8 @@ _BEHAVIOURS: tuple[tuple[str, str, str, str], ...] = (
     ("first-get-redirects", "N", "How many 301 answers come before the first download of a blob.", "1"),
     ("retry-after", "SECONDS", "How long these answers tell clients to wait.", "0"),
     ("url-lifetime", "SECONDS", "How long a signed URL is good for.", "3600"),
-    ("token-lifetime", "SECONDS", "How long a token is good for.", "7 days"),
+    ("token-lifetime", "SECONDS", "How long a token of env and token is good for.", "7 days"),
+    ("login-lifetime", "SECONDS", "How long one of a login is, before it is renewed.", "3600"),
     ("replica-delay", "SECONDS", "How much later a write appears in the other replica.", "0"),
     ("copy-threshold", "BYTES", "Files above this are copied after the answer (202).", "64 MiB"),
     ("copy-seconds", "SECONDS", "How long such a copy takes at least.", "0"),
@@ -32,8 +33,8 @@ _BEHAVIOURS: tuple[tuple[str, str, str, str], ...] = (
     ("callbacks-anywhere", "0|1", "Whether callbacks may leave this machine.", "0"),
     ("read-only", "0|1", "Whether writing is refused.", "0"),
 )
-_FROM_ONE = ("url-lifetime", "token-lifetime", "retry-speedup")
-_data_option = click.option(
+_FROM_ONE = ("url-lifetime", "token-lifetime", "login-lifetime", "retry-speedup")
+data_option = click.option(
     "--data", metavar="DIR", type=click.Path(), help="The data directory.  [default: the one of this user]"
 )
 
@@ -65,7 +66,15 @@ _port_option = click.option(
 )
 
 
-@click.group(cls=PluginGroup, entry_points="hca.commands.local")
+@click.group(
+    cls=PluginGroup,
+    entry_points="hca.commands.local",
+    own={
+        "password": ("hca_local.identity.cli:password", "Print the password of a user."),
+        "service-account": ("hca_local.identity.cli:service_account", "Let programs log in by themselves."),
+        "token": ("hca_local.identity.cli:token", "Print a token of a user of the services."),
+    },
+)
 def local() -> None:
     """Run the data services on this machine.
 
@@ -78,7 +87,7 @@ def local() -> None:
 
 
 @local.command(cls=Verb)
-@_data_option
+@data_option
 @_port_option
 @_serving_options
 @output_options()
@@ -109,7 +118,7 @@ def up(show: Show, data: str | None, **options: Any) -> None:
 
 
 @local.command(cls=Verb)
-@_data_option
+@data_option
 def down(data: str | None) -> None:
     """Stop the services.
 
@@ -126,7 +135,7 @@ def down(data: str | None) -> None:
 
 
 @local.command(cls=Verb)
-@_data_option
+@data_option
 @output_options(default="table")
 @click.pass_context
 def status(context: click.Context, /, show: Show, data: str | None) -> None:
@@ -156,7 +165,7 @@ def status(context: click.Context, /, show: Show, data: str | None) -> None:
 
 
 @local.command(cls=Verb)
-@_data_option
+@data_option
 @click.option("--unset", is_flag=True, help="Print the lines that undo it.")
 def env(data: str | None, unset: bool) -> None:
     """Print the shell lines that let hca use the services.
@@ -179,31 +188,8 @@ def env(data: str | None, unset: bool) -> None:
 
 
 @local.command(cls=Verb)
-@_data_option
-@click.option("--email", help="Whose token it is.  [default: that of the first user]")
-@click.option("--group", help="The group of that user.  [default: hca]")
-@click.option("--lifetime", type=int, metavar="SECONDS", help="How long it is good for.  [default: as set]")
-@output_options()
-def token(show: Show, data: str | None, email: str | None, group: str | None, lifetime: int | None) -> None:
-    """Print a token of a user of the services.
-
-    The first user is known to hca without one, see env. This is for trying out what others may do.
-
-    \b
-    HCA_TOKEN=$(hca local token --email guest@example.org) hca dss get-collections
-    """
-    from hca_local import control, settings
-    from hca_local.identity import issuer
-
-    directory = _directory(data)
-    own = issuer.Issuer(issuer.load_key(directory.issuer_key), control.running(directory).url)
-    seconds = settings.load(directory.settings).token_lifetime if lifetime is None else lifetime
-    show.text(own.token(email or issuer.FIRST_USER, group or issuer.FIRST_GROUP, seconds))
-
-
-@local.command(cls=Verb)
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
-@_data_option
+@data_option
 @click.option(
     "--replica",
     type=click.Choice(["aws", "gcp", "both"]),
@@ -247,7 +233,7 @@ def seed(show: Show, folders: tuple[str, ...], data: str | None, replica: str, *
 
 
 @local.command(cls=Verb)
-@_data_option
+@data_option
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is appended.")
 @click.option("--lines", type=click.IntRange(0), default=20, show_default=True, metavar="N", help="How many lines.")
 def logs(data: str | None, follow: bool, lines: int) -> None:
@@ -270,7 +256,7 @@ def logs(data: str | None, follow: bool, lines: int) -> None:
 
 
 @local.command(cls=Verb)
-@_data_option
+@data_option
 @_port_option
 @_serving_options
 def serve(data: str | None, **options: Any) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from hca_core.errors import HCAError, UsageError
 from hca_core.files import write_atomic
+from hca_local.fusillade import directory as users
+from hca_local.identity.issuer import FIRST_USER
 from hca_local.s3.keys import Key
 from hca_local.store import blobs, database
 
@@ -43,6 +45,11 @@ class DataDirectory:
     def issuer_key(self) -> Path:
         """The secret that signs tokens."""
         return self.root / "issuer.key"
+
+    @property
+    def login_key(self) -> Path:
+        """The secret that passwords are made of."""
+        return self.root / "login.key"
 
     @property
     def s3_key(self) -> Path:
@@ -148,6 +155,9 @@ def create_store(directory: DataDirectory, *, sample: bool, lasting: bool = True
     Raises HCAError, OSError, sqlite3.Error.
     """
     if is_store(directory):
+        with closing(database.connect(directory.store)) as connection, database.transaction(connection):
+            if database.upgrade(connection):
+                users.bootstrap(connection, FIRST_USER)
         return
     with closing(database.connect(directory.store)) as connection:
         directory.store.chmod(0o600)
@@ -156,6 +166,7 @@ def create_store(directory: DataDirectory, *, sample: bool, lasting: bool = True
             connection.execute("PRAGMA synchronous=OFF")
         with database.transaction(connection):
             database.create_tables(connection)
+            users.bootstrap(connection, FIRST_USER)
             directory.blobs.mkdir(exist_ok=True, mode=0o700)
             if sample:
                 from hca_local.sample import loading, staging

@@ -34,7 +34,10 @@ def begin(directory: DataDirectory) -> State:
 
 def ready(directory: DataDirectory, state: State, url: str, s3_url: str) -> None:
     """Note that the process of `state` answers at `url`, also in the configuration for clients. Raises OSError."""
-    config = {"DSSClient": {"swagger_url": f"{url}/v1/swagger.json"}}
+    config = {
+        "AuthClient": {"swagger_url": f"{url}/swagger.json"},
+        "DSSClient": {"swagger_url": f"{url}/v1/swagger.json"},
+    }
     write_atomic(directory.config, json.dumps(config, indent=2).encode() + b"\n")
     _write(directory, replace(state, url=url, s3_url=s3_url))
 

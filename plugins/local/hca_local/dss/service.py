@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,6 @@ from hca_local.dss import (
     writing,
 )
 from hca_local.dss.calls import Call, own_host
-from hca_local.identity.caller import caller
 from hca_local.server import requests
 from hca_local.server.pages import Page
 from hca_local.server.problems import of_status
@@ -81,6 +81,17 @@ def routes(deployment: Deployment) -> list[Route]:
     return [Route(f"{base}/swagger.json", Page(_swagger)), *found]
 
 
+def owns(path: str) -> bool:
+    """Tell whether `path` is one of this service."""
+    base = f"{description.document()['basePath']}/"
+    return path.startswith(base) and path.removeprefix(base).split("/")[0] in _first_segments()
+
+
+@cache
+def _first_segments() -> frozenset[str]:
+    return frozenset(operation.path.split("/")[1] for operation in description.operations())
+
+
 class PathApplication:
     """The ASGI application for one path: the operations on it by method."""
 
@@ -98,7 +109,7 @@ class PathApplication:
             )
         headers, query = requests.headers(scope), requests.query(scope)
         # The order of the service: a missing token counts before a wrong parameter, a wrong group after it.
-        who = caller(self.deployment.issuer, headers) if operation.secured else None
+        who = self.deployment.callers.check(headers) if operation.secured else None
         values = parameters.checked(operation.parameters, scope["path_params"], requests.first_values(query))
         body = await bodies.checked(operation, headers, receive)
         groups = _GROUPS.get(f"/{operation.path.split('/')[1]}")

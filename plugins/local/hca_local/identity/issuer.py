@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
+import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hca_core.credentials import entries
+from hca_core.credentials.entries import Entry
+from hca_core.credentials.values import DEFAULT_PROFILE
 from hca_core.files import write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -47,21 +51,61 @@ class Issuer:
         """What tokens may have as `aud`."""
         return [self.name, PUBLISHED_AUDIENCE]
 
-    def token(self, email: str, group: str, lifetime: int) -> str:
-        """Return a token for the user `email` of `group` that is good for `lifetime` seconds from now."""
-        import jwt
+    def token(self, email: str, group: str, lifetime: int, *, session: str = "", scopes: Sequence[str] = SCOPES) -> str:
+        """Return a token for the user `email` of `group` that is good for `lifetime` seconds from now.
 
-        now = int(time.time())
+        Parameters: `session` is the login that it belongs to and ends with; without one it can't be revoked.
+        """
         claims = {
-            "iss": self.name,
-            "sub": email,
-            "aud": self.name,
-            "iat": now,
-            "exp": now + lifetime,
-            "scope": " ".join(SCOPES),
+            **self._claims(email, self.audiences, lifetime),
+            "scope": " ".join(scopes),
+            "jti": secrets.token_urlsafe(12),
             GROUP_CLAIM: group,
             EMAIL_CLAIM: email,
         }
+        return self._signed(claims | ({"sid": session} if session else {}))
+
+    def id_token(self, email: str, client: str, lifetime: int, *, session: str, since: float, nonce: str = "") -> str:
+        """Return what tells the application `client` who has logged in (OpenID Connect Core §2); it opens nothing.
+
+        Parameters: `since` is when the password was given; `nonce` is the application's, to be told back.
+        """
+        claims = {
+            **self._claims(email, client, lifetime),
+            "auth_time": int(since),
+            "sid": session,
+            "email": email,
+            "email_verified": True,
+        }
+        return self._signed(claims | ({"nonce": nonce} if nonce else {}))
+
+    def session_of(self, token: str) -> str | None:
+        """Return the login that an access token of this issuer belongs to, also of one whose time is over.
+
+        Returns "" for a token without a login, None for what is no token of this issuer.
+        """
+        import jwt
+
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self.key.public_key(),
+                algorithms=[ALGORITHM],
+                audience=self.audiences,
+                issuer=self.name,
+                options={"verify_exp": False},
+            )
+        except jwt.PyJWTError:
+            return None
+        return str(claims.get("sid", ""))
+
+    def _claims(self, email: str, audience: list[str] | str, lifetime: int) -> dict[str, Any]:
+        now = int(time.time())
+        return {"iss": self.name, "sub": email, "aud": audience, "iat": now, "exp": now + lifetime}
+
+    def _signed(self, claims: dict[str, Any]) -> str:
+        import jwt
+
         return jwt.encode(claims, self.key, ALGORITHM, headers={"kid": key_id(self.key)})
 
     def key_set(self) -> dict[str, Any]:
@@ -95,8 +139,8 @@ def key_id(key: RSAPrivateKey) -> str:
 
 def write_credentials(path: Path, issuer: Issuer, lifetime: int) -> None:
     """Write the first user's token to the file `path`, in the form of `hca`'s credential files. Raises OSError."""
-    entry = {"access_token": issuer.token(FIRST_USER, FIRST_GROUP, lifetime)}
-    write_atomic(path, json.dumps({issuer.url: entry}, indent=2).encode() + os.linesep.encode())
+    entry = Entry(access_token=issuer.token(FIRST_USER, FIRST_GROUP, lifetime))
+    write_atomic(path, entries.document({issuer.url: entry}, DEFAULT_PROFILE))
 
 
 def _public_members(key: RSAPrivateKey) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from starlette.routing import Router
 
 from hca_local.dss import service
-from hca_local.identity import pages
+from hca_local.fusillade import service as fusillade
+from hca_local.identity import provider
 from hca_local.objects.service import ObjectService
 from hca_local.server import landing
 from hca_local.server.exchange import Exchange
@@ -15,6 +16,8 @@ from hca_local.server.gateway import Gateway
 from hca_local.server.pages import not_found
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from hca_local.server.deployment import Deployment
@@ -23,12 +26,18 @@ if TYPE_CHECKING:
 
 def application(deployment: Deployment, log: ServiceLog) -> ASGIApp:
     """Return the application that serves `deployment` and writes to `log`."""
-    routes = [*service.routes(deployment), *landing.routes(deployment), *pages.routes(deployment.issuer)]
+    users = [*fusillade.routes(deployment), *provider.routes(deployment.provider)]
+    routes = [*service.routes(deployment), *landing.routes(deployment), *users]
     api = Router(routes, redirect_slashes=False, default=not_found)
-    gateway = Gateway(api, ObjectService(deployment), log, read_only=bool(deployment.settings.read_only))
+    gateway = Gateway(api, ObjectService(deployment), log, read_only=_of_the_dss(deployment))
     if deployment.buckets is None:
         return gateway
     return Ports(gateway, deployment.settings.s3_port, Logged(deployment.buckets, log))
+
+
+def _of_the_dss(deployment: Deployment) -> Callable[[str], bool] | None:
+    """Return what tells the paths where nothing may be written; None if everything may."""
+    return service.owns if deployment.settings.read_only else None
 
 
 class Ports:

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from hca_local import data_directory
 from hca_local.checking_out import CheckoutJobs
 from hca_local.copying import Copier
-from hca_local.identity import issuer
+from hca_local.fusillade import directory as users
+from hca_local.identity import issuer, passwords, sessions
+from hca_local.identity.caller import Callers
+from hca_local.identity.provider import Provider
+from hca_local.identity.service_accounts import ServiceAccounts
 from hca_local.landing import Ground
 from hca_local.objects.signing import Signer
 from hca_local.replication import Replicator
@@ -26,7 +30,6 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
     from hca_local.data_directory import DataDirectory
-    from hca_local.identity.issuer import Issuer
     from hca_local.server.log import ServiceLog
     from hca_local.settings import Settings
     from hca_local.staging.values import Sources
@@ -48,7 +51,9 @@ class Deployment:
     ground: Ground
     checkouts: Checkouts
     signer: Signer
-    issuer: Issuer
+    issuer: issuer.Issuer
+    callers: Callers
+    provider: Provider
     copier: Copier
     checkout_jobs: CheckoutJobs
     replicator: Replicator
@@ -92,6 +97,8 @@ def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, 
     writer = Writer(lambda: database.connect(directory.store))
     ground = Ground(directory.blobs, url, settings.replica_delay)
     key = data_directory.access_key(directory)
+    own = issuer.Issuer(issuer.load_key(directory.issuer_key), url)
+    callers = Callers(own, ServiceAccounts(records), lambda session: sessions.is_revoked(records, session))
     source: Sources
     if settings.s3_endpoint:
         buckets, source = None, RemoteSources(s3_url)
@@ -109,7 +116,17 @@ def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, 
         ground=ground,
         checkouts=Checkouts(directory.store, records, settings.first_get_redirects),
         signer=Signer(data_directory.signing_key(directory), settings.url_lifetime),
-        issuer=issuer.Issuer(issuer.load_key(directory.issuer_key), url),
+        issuer=own,
+        callers=callers,
+        provider=Provider(
+            issuer=own,
+            records=records,
+            writer=writer,
+            key=passwords.load_key(directory.login_key),
+            directory=users,
+            check=callers.check,
+            lifetime=settings.login_lifetime,
+        ),
         copier=copier,
         checkout_jobs=CheckoutJobs(
             directory.store, directory.blobs, writer, copier, source, settings.checkout_seconds, log

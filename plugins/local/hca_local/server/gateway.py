@@ -13,7 +13,7 @@ from hca_local.server import problems, requests
 from hca_local.server.exchange import Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,6 +28,8 @@ _COMMON_HEADERS = [
 # DNS server makes point to this machine.
 _OPEN_TO_PAGES = (b"access-control-allow-origin", b"*")
 _THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
+# These say by which name they must be asked, and nothing else.
+_TELL_THEMSELVES = ("/.well-known/openid-configuration", "/.well-known/openid-configuration/")
 _FAULT_HEADER = "dss_fake_504_probability"
 
 
@@ -38,7 +40,10 @@ class Gateway:
     become problems, and every answer becomes a line in the log.
     """
 
-    def __init__(self, api: ASGIApp, objects: ASGIApp, log: ServiceLog, *, read_only: bool = False) -> None:
+    def __init__(
+        self, api: ASGIApp, objects: ASGIApp, log: ServiceLog, *, read_only: Callable[[str], bool] | None = None
+    ) -> None:
+        """Parameters: `read_only` tells the paths where nothing may be written."""
         self.api = api
         self.objects = objects
         self.log = log
@@ -53,13 +58,13 @@ class Gateway:
             extra.append(_OPEN_TO_PAGES)
         exchange = Exchange(scope, send, extra, self.log)
         try:
-            if not _is_ours("//" + headers.get("host", "")):
+            if not _is_ours("//" + headers.get("host", "")) and scope["path"] not in _TELL_THEMSELVES:
                 raise problems.ProblemError(
                     403, "Forbidden", "This deployment answers to 127.0.0.1 and localhost only."
                 )
             if is_object:
                 await self.objects(scope, receive, exchange.send)
-            elif self.read_only and not _only_reads(scope):
+            elif self.read_only and self.read_only(scope["path"]) and not _only_reads(scope):
                 raise problems.read_only()
             elif _fault_wanted(headers):
                 await problems.timed_out()(scope, receive, exchange.send)

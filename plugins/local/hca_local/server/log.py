@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_BYTES = 10 * 1024 * 1024
-_SECRETS = re.compile(r"((?:^|&)(?:(?:X-Amz-)?Signature|X-Amz-Security-Token|token)=)[^&]*", re.IGNORECASE)
+_SECRETS = re.compile(
+    r"((?:^|&)(?:(?:X-Amz-)?Signature|X-Amz-Security-Token|(?:\w+_)?(?:token|code|secret|password))=)[^&]*",
+    re.IGNORECASE,
+)
 
 
 class ServiceLog:

@@ -10,8 +10,12 @@ if TYPE_CHECKING:
 
 
 def headers(scope: Scope) -> dict[str, str]:
-    """Return the headers by lower-case name; of one that comes several times the last counts."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """Return the headers by lower-case name; one that comes several times is a list (RFC 9110 §5.3)."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def query(scope: Scope) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_SECONDS = 30.0
+_OLDER_FORMAT = 2
 
 
 def connect(path: Path, *, durable: bool = True) -> sqlite3.Connection:
@@ -44,11 +45,27 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
     The mark becomes visible with the commit, so a store that was killed half-filled never claims to be one.
     """
-    for statement in schema.TABLES.split(";\n"):
-        if statement.strip():
-            connection.execute(statement)
+    _run(connection, schema.TABLES)
     connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={schema.FORMAT}")
+
+
+def upgrade(connection: sqlite3.Connection) -> bool:
+    """Bring a store of an older format that can be read to the present one, inside a transaction; tell whether it was.
+
+    Raises sqlite3.Error.
+    """
+    if connection.execute("PRAGMA user_version").fetchone()[0] != _OLDER_FORMAT:
+        return False
+    _run(connection, schema.NEW_IN_FORMAT_3)
+    connection.execute(f"PRAGMA user_version={schema.FORMAT}")
+    return True
+
+
+def _run(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
 
 
 def is_complete(path: Path) -> bool:
@@ -72,7 +89,7 @@ def is_complete(path: Path) -> bool:
         return False
     if application != schema.APPLICATION_ID:
         raise HCAError(f"{path} is a database of some other program, not a store of hca local.")
-    if found != schema.FORMAT:
+    if found not in (schema.FORMAT, _OLDER_FORMAT):
         raise HCAError(
             f"The store in {path.parent} has format {found}; this version of hca local reads format {schema.FORMAT}.",
             hint="use the version of hca-plugin-local that made it, or another --data directory",

@@ -1,10 +1,13 @@
 """The tables of a store. Keys are those of the service's buckets without the folder: order is key order."""
 
 from hca_local.events import schema as events
+from hca_local.fusillade import schema as fusillade
+from hca_local.identity import schema as identity
+from hca_local.identity import service_accounts
 from hca_local.search import schema as search
 from hca_local.subscriptions import schema as subscriptions
 
-FORMAT = 2
+FORMAT = 3
 APPLICATION_ID = 0x48434131  # "HCA1": tells our database from anybody else's
 
 _OWN = """
@@ -103,5 +106,14 @@ CREATE TABLE owned_collections ( -- what GET /collections lists: the versions th
 ) WITHOUT ROWID;
 """
 
+# Who may do what came with format 3; a store of format 2 gets the tables when it is opened.
+_OF_USERS = (fusillade.TABLES, identity.TABLES, service_accounts.SERVICE_ACCOUNT_TABLES)
 _PARTS = (_OWN, search.TABLES, events.TABLES, subscriptions.TABLES)
-TABLES = ";\n".join(part.strip().removesuffix(";") for part in _PARTS)
+
+
+def _joined(parts: tuple[str, ...]) -> str:
+    return ";\n".join(part.strip().removesuffix(";") for part in parts)
+
+
+TABLES = _joined((*_PARTS, *_OF_USERS))
+NEW_IN_FORMAT_3 = _joined(_OF_USERS)

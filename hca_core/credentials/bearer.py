@@ -1,0 +1,98 @@
+"""The token of one client of a service: asked for at every request, looked for only when it may have changed."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hca_core.config import ASSIGNED
+from hca_core.credentials import chain, claims, entries
+from hca_core.credentials.logins import NEARLY_EXPIRED_SECONDS
+from hca_core.credentials.values import DEFAULT_PROFILE, Need
+from hca_core.durations import in_words
+from hca_core.errors import ConfigError, LoginError
+
+if TYPE_CHECKING:
+    from hca_core.config import HCAConfig
+    from hca_core.credentials.values import Credential
+
+
+def need(service: str, url: str, section: str, config: HCAConfig) -> Need:
+    """Return what a client of `service` at `url` needs, by its `section` of `config`. Raises ConfigError."""
+    settings = config.lookup(section, {})
+    return Need(service, url, settings if isinstance(settings, dict) else {}, profile_of(config))
+
+
+def profile_of(config: HCAConfig) -> str:
+    """Return whose login is meant: what was said for this run, else `HCA_PROFILE`, else `profile` in the configuration.
+
+    Raises ConfigError if that can't be a name.
+    """
+    configured = config.lookup("profile")
+    assigned = configured if config.origin("profile") == ASSIGNED else None
+    said = assigned or os.environ.get("HCA_PROFILE") or configured or DEFAULT_PROFILE
+    if not isinstance(said, str) or not said.strip() or len(said) > 64 or not said.isprintable():
+        raise ConfigError(f"{said!r} can't be the name of a profile", hint="take a short word")
+    return said
+
+
+class Bearer:
+    """Gives the token for `need`; may be used by several threads, for as long as the process lives."""
+
+    def __init__(self, need: Need) -> None:
+        self._need = need
+        self._lock = threading.Lock()
+        self._found: Credential | None = None
+        self._watched: tuple[Any, ...] = ()
+
+    def __call__(self) -> str:
+        """Return the token. Raises LoginError if there is none, HCAError if a source of tokens can't be used."""
+        found = self.credential()
+        if found is None:
+            raise LoginError(f"this needs a login at {self._host}", self._hint)
+        if not claims.is_sendable(found.token):
+            told = f"what {found.source} has as the token for {self._host} can't be one (blanks, or not ASCII)"
+            raise LoginError(told, self._hint)
+        return found.token
+
+    def credential(self) -> Credential | None:
+        """Return what the chain has, or None. Raises HCAError."""
+        watched = chain.watched(self._need.service)
+        with self._lock:
+            if self._found is None or watched != self._watched or _is_nearly_over(self._found):
+                self._found = chain.find(self._need)
+                # Looked at anew: to renew a login changes its file.
+                self._watched = chain.watched(self._need.service)
+            return self._found
+
+    def renewed(self, refused: str) -> bool:
+        """Tell whether there is another token than `refused`, which the service did not take. Raises HCAError."""
+        with self._lock:
+            if self._found is not None and self._found.token != refused:
+                return True  # another thread was faster
+            found = chain.find(replace(self._need, rejected=refused))
+            self._found, self._watched = found, chain.watched(self._need.service)
+            return found is not None and found.token != refused
+
+    def advice(self) -> str | None:
+        """Return what to do after a refusal, as far as the token tells; None if it does not."""
+        found = self._found
+        if found is None or found.expires_at is None or found.expires_at > time.time():
+            return None
+        ago = in_words(time.time() - found.expires_at)
+        return f"the token ({found.source}) ended {ago} ago; {self._hint}"
+
+    @property
+    def _host(self) -> str:
+        return entries.host_of(self._need.url)
+
+    @property
+    def _hint(self) -> str:
+        return f"hca {self._need.service} login, or set HCA_TOKEN"
+
+
+def _is_nearly_over(found: Credential) -> bool:
+    return found.expires_at is not None and found.expires_at <= time.time() + NEARLY_EXPIRED_SECONDS

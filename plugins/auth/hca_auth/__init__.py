@@ -1,0 +1,1 @@
+"""The authorization service of the Human Cell Atlas: client and verbs."""
