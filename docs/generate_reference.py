@@ -86,7 +86,7 @@ def below(command: click.Command, context: click.Context) -> Iterator[tuple[str,
 
 def anchor(heading: str) -> str:
     """Return the anchor of a heading that is a command path."""
-    return heading.replace(" ", "-")
+    return heading.replace(" ", "-").replace(".", "")
 
 
 if __name__ == "__main__":

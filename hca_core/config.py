@@ -128,9 +128,12 @@ class HCAConfig(Section):
         """Take the value at a `dotted` key out of this object; nothing is written."""
         self._assign(tuple(dotted.split(".")), _DELETED)
 
-    def origin(self, dotted: str) -> str | None:
-        """Return which layer a value comes from: a file, a variable, "packaged defaults", or None if it is not set."""
-        path = tuple(dotted.split("."))
+    def origin(self, key: str | KeyPath) -> str | None:
+        """Return which layer a value comes from: a file, a variable, "packaged defaults", or None if it is not set.
+
+        Parameters: `key` is dotted, or a tuple where there are dots in its parts.
+        """
+        path = tuple(key.split(".")) if isinstance(key, str) else key
         self._ensure(path[0])
         if any(path[: length + 1] in self._changes for length in range(len(path))):
             return ASSIGNED

@@ -370,8 +370,8 @@ def decoded(response: Response) -> Any:
         return response.headers.get("Location")
     if response.status_code == http.NOT_MODIFIED:
         return None
-    if not response.content and "Location" in response.headers:
-        return response.headers["Location"]  # some services say so, with no redirect, where to go next
+    if response.status_code == 200 and "Location" in response.headers:
+        return response.headers["Location"]  # so some services say, with no redirect, where to go next
     if not response.content:
         return None if "json" in response.headers.get("Content-Type", "json") else b""
     if response.headers.get("Content-Type", "").startswith("application/json"):

@@ -33,8 +33,9 @@ def of_token(token: str) -> dict[str, Any]:
 def expiry(token: str) -> float | None:
     """Return when a token ends by its own account, in seconds since 1970 (RFC 7519 §4.1.4); None if it does not say."""
     found = of_token(token).get("exp")
-    is_moment = isinstance(found, (int, float)) and not isinstance(found, bool) and 0 <= found < _LATEST
-    return float(found) if is_moment else None
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found < _LATEST:
+        return None
+    return float(found)
 
 
 def account(token: str) -> str:

@@ -98,9 +98,9 @@ def list_(show_origin: bool, show: Show) -> None:
     settings = _settings()
     settings.include_plugins()
     rows = []
-    for key, value in _flat(settings):
-        row = {"key": key, "value": value}
-        rows.append({**row, "origin": settings.origin(key)} if show_origin else row)
+    for path, value in _flat(settings):
+        row = {"key": ".".join(path), "value": value}
+        rows.append({**row, "origin": settings.origin(path)} if show_origin else row)
     show(rows)
 
 
@@ -124,17 +124,18 @@ def _check_key(key: str) -> None:
         raise UsageError(f"{key!r} is not a key; keys look like http.tries")
 
 
-def _flat(settings: HCAConfig) -> list[tuple[str, Any]]:
+def _flat(settings: HCAConfig) -> list[tuple[tuple[str, ...], Any]]:
+    """Return all settings by the path to them; a part of it, such as a URL, may have dots in it."""
     from hca_core.config import plain, redacted
 
-    flat: list[tuple[str, Any]] = []
+    flat: list[tuple[tuple[str, ...], Any]] = []
 
-    def walk(prefix: str, value: Any) -> None:
+    def walk(path: tuple[str, ...], value: Any) -> None:
         if isinstance(value, dict) and value:
             for key in sorted(value):
-                walk(f"{prefix}.{key}" if prefix else key, value[key])
+                walk((*path, key), value[key])
         else:
-            flat.append((prefix, redacted(value, prefix)))
+            flat.append((path, redacted(value, ".".join(path))))
 
-    walk("", plain(settings))
+    walk((), plain(settings))
     return flat

@@ -92,20 +92,22 @@ class Person:
 
     def log_in(self, email: str = FIRST_USER) -> None:
         """Fill in the login page that is shown, with the keyboard."""
-        from selenium.webdriver.common.by import By
-
         password = passwords.password_of(self.deployment.directory, email)
-        self.browser.find_element(By.NAME, "email").send_keys(email)
-        self.browser.find_element(By.NAME, "password").send_keys(password + "\n")
+        self.shown("input[name=email]").send_keys(email)
+        self.shown("input[name=password]").send_keys(password + "\n")
 
     def answer(self, action: str) -> None:
         """Press the button of a consent page."""
+        self.shown(f"button[value={action}]").click()
+
+    def shown(self, selector: str) -> Any:
+        """Return a part of the page, once it is there and can be used."""
         from selenium.webdriver.common.by import By
         from selenium.webdriver.support import expected_conditions
         from selenium.webdriver.support.wait import WebDriverWait
 
-        button = (By.CSS_SELECTOR, f"button[value={action}]")
-        WebDriverWait(self.browser, SECONDS).until(expected_conditions.element_to_be_clickable(button)).click()
+        part = (By.CSS_SELECTOR, selector)
+        return WebDriverWait(self.browser, SECONDS).until(expected_conditions.element_to_be_clickable(part))
 
     def arrived(self, where: str) -> str:
         """Wait until the browser is at an address with `where` in it, and return that."""
@@ -263,11 +265,9 @@ def test_with_the_code_that_the_page_shows(person: Person) -> None:
 
 @pytest.mark.parametrize("words", [("--device",), ()])
 def test_with_a_code_for_a_machine_without_a_browser(person: Person, words: tuple[str, ...]) -> None:
-    from selenium.webdriver.common.by import By
-
     typed = person.start("dss", "login", *words)
     person.visit(typed.told(r"(http://127\.0\.0\.1:\d+/device)\s"))
-    person.browser.find_element(By.NAME, "user_code").send_keys(typed.told(r"\b([A-Z0-9]{4}-[A-Z0-9]{4})\b") + "\n")
+    person.shown("input[name=user_code]").send_keys(typed.told(r"\b([A-Z0-9]{4}-[A-Z0-9]{4})\b") + "\n")
     person.log_in()
     person.answer("allow")
     assert typed.ended() == 0, typed.said

@@ -250,7 +250,7 @@ def check_page(page: Path, folder: Path, deployment: str) -> None:
         return
     code = "\n".join(block.text for block in listed)
     starts_its_own = re.search(r"hca local (up|run|serve)", code)
-    needs_service = re.search(r"hca dss|DSSClient\(", code) and not starts_its_own
+    needs_service = re.search(r"hca (dss|auth)|(DSS|Auth)Client\(", code) and not starts_its_own
     variables = {}
     if any(Path(written_file(block) or "").name == "pyproject.toml" for block in listed):
         variables["PYTHONPATH"] = installed_from(listed, folder)

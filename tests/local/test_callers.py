@@ -25,7 +25,7 @@ from hca_core.credentials import google
 from hca_core.credentials.values import Need
 from hca_local.identity import caller as module
 from hca_local.identity import service_accounts
-from hca_local.identity.caller import LEEWAY, MOST_CHARACTERS, Caller, Callers, TokenError, caller
+from hca_local.identity.caller import LEEWAY, MOST_CHARACTERS, Caller, Callers, TokenError
 from hca_local.identity.issuer import EMAIL_CLAIM, GROUP_CLAIM, PUBLISHED_AUDIENCE, Issuer, key_id
 from hca_local.identity.service_accounts import SERVICE_ACCOUNT_TABLES, ServiceAccounts
 from hca_local.server import problems
@@ -506,14 +506,6 @@ def test_groups(group):
         Caller({GROUP_CLAIM: group}).require_group(("hca", "public"))
     assert (error.value.status, error.value.title) == (403, REFUSED[2])
     Caller({GROUP_CLAIM: "public"}).require_group(("hca", "public"))
-
-
-def test_the_function_for_one_issuer(account):
-    assert caller(ISSUER, {"authorization": f"Bearer {made()}"}).email == "a@example.org"
-    for token, expected in ((made(exp=now() - 1), INVALID), (robot(account), REFUSED)):
-        with pytest.raises(TokenError) as error:
-            caller(ISSUER, {"authorization": f"Bearer {token}"})
-        assert (error.value.status, error.value.code, error.value.title) == expected
 
 
 # --- over the wire

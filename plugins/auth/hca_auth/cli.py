@@ -45,12 +45,12 @@ def status(show: Show, service: str | None) -> None:
     hca auth status
     hca auth status auth --output json
     """
-    from hca_core import plugins
+    import hca_core
     from hca_core.credentials import report
 
     config = Hca.current().config
     if service is None:
         rows = [report.overview(client) for client in report.clients(config)]
     else:
-        rows = report.sources(plugins.client_class(service)(config=config))
+        rows = report.sources(hca_core.client(service, config=config))
     show(rows, columns=list(rows[0]) if rows else ["service"])

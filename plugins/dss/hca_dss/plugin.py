@@ -2,7 +2,6 @@
 
 from hca_core import hookimpl
 
-
 # That of the hosted deployments; others name theirs in the configuration.
 _AUDIENCE = "https://dev.data.humancellatlas.org/"
 

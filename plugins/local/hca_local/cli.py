@@ -159,8 +159,9 @@ def status(context: click.Context, /, show: Show, data: str | None) -> None:
         "files": found.totals.files if found.totals else 0,
         "bytes": found.totals.bytes if found.totals else 0,
     }
-    buckets = dict.fromkeys(row) | {"service": "s3", "url": found.s3_url, "state": found.condition}
-    show([row, buckets], columns=list(row))
+    others = (("auth", found.url), ("s3", found.s3_url))
+    rows = [dict.fromkeys(row) | {"service": name, "url": url, "state": found.condition} for name, url in others]
+    show([row, *rows], columns=list(row))
     context.exit(0 if found.condition == "running" else 1)
 
 

@@ -105,6 +105,12 @@ def test_who_is_not_known_is_made(api):
     assert result(ask(api, "fus:GetUser", principal="a+b c", resource=me)) == (False, IMPLICIT)
 
 
+def test_half_a_character_is_no_name(api):
+    """What could not be kept is refused, and nothing breaks."""
+    body = {"principal": "\ud800", "action": ["dss:GetBundle"], "resource": [f"{ARN}bundle/x"]}
+    assert api.send("POST", "/v1/policies/evaluate", body).status_code == 400
+
+
 def test_a_disabled_user(user):
     """He may do nothing, and that is all that is told."""
     assert user.send("PUT", f"/v1/user/{USER}", status="disabled").status_code == 200

@@ -181,7 +181,7 @@ def test_the_limit_of_groups(api):
     assert api.send("PUT", path, {"groups": [groups[7]]}, action="add").status_code == 200
     assert len(listed(api, path)) == 9
     failed(api.send("PUT", path, {"groups": [groups[8]]}, action="add"), 409, "Conflict", detail.format("a"))
-    server = (500, "Internal Server Error")
+    server = (409, "Conflict")
     failed(api.send("POST", "/v1/user", {"user_id": "b", "groups": groups[:9]}), *server, detail.format("b"))
     assert api.send("GET", "/v1/user/b").status_code == 404
     make(api, "user", "b", groups=groups[:8])

@@ -152,6 +152,8 @@ def test_bad_requests(shared, method, path, body, query, told):
         (b"{", "application/json", 400, "The body is not valid JSON"),
         (b"\xff", "application/json", 400, "The body is not valid JSON"),
         (b"[" * 200_000, "application/json", 400, "The body is not valid JSON"),
+        (b'{"user_id": "a", "x": NaN}', "application/json", 400, "The body is not valid JSON: NaN is not a number"),
+        (b'{"user_id": "a", "x": "\\ud800"}', "application/json", 400, "The body is not valid JSON"),
         (b"", "application/json", 400, "A JSON body is needed."),
         (b"null", "application/json", 400, "None is not of type 'object' - 'body'"),
         (b'{"user_id": "a"}', "text/plain", 415, "Invalid Content-type (text/plain), JSON data was expected"),

@@ -24,17 +24,18 @@ import uvicorn
 from starlette.routing import Router
 
 from hca_local.identity import passwords, sessions
-from hca_local.identity.caller import Caller, caller
+from hca_local.identity.caller import Callers
 from hca_local.identity.issuer import Issuer
 from hca_local.identity.provider import Provider, routes
 from hca_local.identity.schema import TABLES
+from hca_local.identity.service_accounts import SERVICE_ACCOUNT_TABLES, ServiceAccounts
 from hca_local.server import problems
 from hca_local.server.pages import not_found
 from hca_local.store import database
 from hca_local.store.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -110,14 +111,10 @@ class Served:
         self.people: Any = People()
 
     def provider(self, records: sqlite3.Connection, writer: Writer) -> Provider:
-        def check(headers: Mapping[str, str]) -> Caller:
-            found = caller(self.issuer, headers)
-            sid = found.claims.get("sid")
-            if sid and sessions.is_revoked(records, sid):
-                raise problems.ProblemError(401, "Unauthorized", "Authorization token is invalid")
-            return found
-
-        return Provider(self.issuer, records, writer, KEY, self.people, check, LIFETIME, self.clock)
+        callers = Callers(
+            self.issuer, ServiceAccounts(records), lambda sid: sessions.is_revoked(records, sid), leeway=0
+        )
+        return Provider(self.issuer, records, writer, KEY, self.people, callers.check, LIFETIME, self.clock)
 
     def count(self, table: str) -> int:
         with closing(database.connect(self.path)) as connection:
@@ -211,7 +208,7 @@ def serving(path: Path, issuer_key: RSAPrivateKey, people: Any = None, tables: s
     """Serve a provider whose store is the file `path`."""
     with closing(database.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(TABLES + tables)
+        connection.executescript(TABLES + SERVICE_ACCOUNT_TABLES + tables)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     served = Served(path, f"http://127.0.0.1:{listener.getsockname()[1]}", issuer_key)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
 import jwt
 import pytest
 import requests  # noqa: TID253 - tests start once
+
+from hca_local.identity import devices
+from hca_local.identity.refusal import Refusal
+from hca_local.store import database
 
 ADA = "ada@example.org"
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -112,6 +117,17 @@ def test_a_decision_that_comes_twice(served: Any, browser: Any) -> None:
     assert browser.submit(consent, action="refuse").status_code == 200
     assert browser.submit(consent, action="allow").status_code == 410
     assert ask(served, device) == (400, "access_denied")
+
+
+def test_a_decision_that_comes_too_late_changes_nothing(served: Any) -> None:
+    with closing(database.connect(served.path)) as connection:
+        device_code, user_code = devices.start(connection, ["email"], 0.0)
+        assert not devices.decide(connection, user_code, ADA, 0.0, 600.0)
+        assert devices.decide(connection, user_code, None, 0.0, 599.0)
+        assert not devices.decide(connection, user_code, ADA, 0.0, 599.0)
+        refusal = devices.ask(connection, device_code, 599.0, 60)
+        assert isinstance(refusal, Refusal)
+        assert refusal.error == "access_denied"
 
 
 @pytest.mark.parametrize("typed", ["BCDF-GHJK", "x", "<b>", "-", "é" * 20])

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -69,18 +70,26 @@ def test_what_is_no_address(email: str) -> None:
 
 
 def test_the_key_is_made_once_and_is_secret(tmp_path: Path) -> None:
-    path = tmp_path / passwords.KEY_FILE
-    with ThreadPoolExecutor(16) as pool:
-        keys = set(pool.map(lambda _: passwords.load_key(path), range(64)))
-    assert len(keys) == 1
-    assert len(keys.pop()) == 32
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+    together = threading.Barrier(8)
+
+    def load(path: Path) -> bytes:
+        together.wait()
+        return passwords.load_key(path)
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(30):
+            path = tmp_path / str(number) / "login.key"
+            path.parent.mkdir()
+            keys = set(pool.map(load, [path] * 8))
+            assert len(keys) == 1
+            assert len(keys.pop()) == 32
+            assert path.stat().st_mode & 0o777 == 0o600
+            assert [found.name for found in path.parent.iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 31])
 def test_a_damaged_key(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / passwords.KEY_FILE
+    path = tmp_path / "login.key"
     path.write_bytes(content)
     with pytest.raises(HCAError, match="damaged"):
         passwords.load_key(path)

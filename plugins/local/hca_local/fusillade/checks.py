@@ -49,10 +49,7 @@ async def body(operation: Operation, headers: Mapping[str, str], receive: Receiv
         if operation.body_required:
             raise errors.bad_request("A JSON body is needed.")
         return {}
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise errors.bad_request(f"The body is not valid JSON: {error}") from error
+    found = _decoded(content)
     _check(operation.body, found, "body")
     return found
 
@@ -93,6 +90,21 @@ async def _read(receive: Receive) -> bytes:
         if len(parts) > MOST_BYTES:
             raise errors.of_status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have {MOST_BYTES} bytes.")
     return bytes(parts)
+
+
+def _decoded(content: bytes) -> Any:
+    """Return what a body says. Raises FusilladeError (400), also for what JSON can say but nothing can keep."""
+    try:
+        found = json.loads(content, parse_constant=_no_number)
+        # Half a character can be written in JSON (\ud800), but not be stored or sent.
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise errors.bad_request(f"The body is not valid JSON: {error}") from error
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is not a number")
 
 
 def _check(schema: dict[str, Any], value: Any, name: str) -> None:

@@ -57,7 +57,7 @@ async def get_users(call: Call) -> Response:
 
 
 async def put_users(call: Call) -> Response:
-    """Put users into a group or take them out. Raises FusilladeError (304, 400, 404, 500)."""
+    """Put users into a group or take them out. Raises FusilladeError (304, 400, 404, 409)."""
     name, users, action = nodes.name_of(call, GROUP), checks.needed(call.body, "users"), call.parameters["action"]
     change = changes.add_users if action == nodes.ADD else changes.remove_users
     await call.change(lambda it: change(it, name, users))

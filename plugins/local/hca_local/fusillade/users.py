@@ -24,7 +24,7 @@ async def get_all(call: Call) -> Response:
 
 
 async def post(call: Call) -> Response:
-    """Make a user. Raises FusilladeError (400, 409, 500)."""
+    """Make a user. Raises FusilladeError (400, 409)."""
     name, policy = call.body["user_id"], nodes.optional_policy(call.body)
     links = [(GROUP, one) for one in call.body.get("groups", ())] + [(ROLE, one) for one in call.body.get("roles", ())]
     await call.change(lambda it: changes.create(it, USER, name, policy=policy, owner=call.user, links=links))

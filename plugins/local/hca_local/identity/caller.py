@@ -179,21 +179,6 @@ class Callers:
         return named == [issuer] * 3 and self._accounts.is_trusted(issuer)
 
 
-class _Nobody:
-    """No service accounts at all."""
-
-    def is_trusted(self, issuer: str) -> bool:
-        return False
-
-    def key(self, issuer: str, kid: str) -> RSAPublicKey | None:
-        return None
-
-
-def caller(issuer: Issuer, headers: Mapping[str, str]) -> Caller:
-    """Return who sent a request with `headers`, by a token of `issuer`. Raises TokenError (401, 403)."""
-    return Callers(issuer, _Nobody(), lambda session: False, leeway=0).check(headers)
-
-
 def _token(headers: Mapping[str, str]) -> str:
     """Return the bearer token in `headers`; it must be the only one. Raises TokenError."""
     if isinstance(headers, Headers):

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from hca_local.data_directory import DataDirectory
 
-KEY_FILE = "login.key"
 LONGEST_EMAIL = 128
 _KEY_SIZE = 32
 _LENGTH = 12
@@ -73,7 +72,7 @@ def password_of(directory: DataDirectory, email: str) -> str:
         raise UsageError(f"{email!r} is not an e-mail address that can log in.", hint="write it like ada@example.org")
     if not directory.root.is_dir():
         raise HCAError(f"There is no deployment in {directory.root}.", hint="hca local up")
-    path = directory.root / KEY_FILE
+    path = directory.login_key
     try:
         return password(load_key(path), found)
     except OSError as error:

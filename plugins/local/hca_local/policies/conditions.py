@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _ANY, _ALL = "ForAnyValue", "ForAllValues"
 _IF_EXISTS = "IfExists"
 _NULL = "Null"
+# What becomes of a number in JSON that is too large, which could not be written as JSON again.
+_ENDLESS = (math.inf, -math.inf)
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,6 @@ def _truth(text: str) -> bool:
 def _texts(name: str, values: object) -> list[str]:
     """Return the values of a key as texts: JSON has numbers and truth values beside them."""
     listed = values if isinstance(values, list) else [values]
-    if not listed or not all(isinstance(one, str | int | float) for one in listed):
+    if not listed or not all(isinstance(one, str | int | float) and one not in _ENDLESS for one in listed):
         raise PolicyError(f"Condition {name[:60]} must have a text, a number, true or false, or a list of these.")
     return [str(one).lower() if isinstance(one, bool) else str(one) for one in listed]

@@ -21,9 +21,12 @@ _PAGE = """<!DOCTYPE html>
 <p>The data services of the Human Cell Atlas, on this machine only.</p>
 <ul>
 <li>Data Storage System: <code>/v1</code>, described by <a href="/v1/swagger.json">/v1/swagger.json</a></li>
+<li>Users, groups and policies: <code>/v1/user</code> and others, described by
+<a href="/swagger.json">/swagger.json</a>; logins: <a href="/.well-known/openid-configuration">OpenID Connect</a></li>
 <li><a href="/internal/health">/internal/health</a>, <a href="/version">/version</a></li>
 </ul>
-<p>In a shell: <code>eval "$(hca local env)"</code>, then <code>hca dss --help</code>.</p>
+<p>In a shell: <code>eval "$(hca local env)"</code>, then <code>hca dss --help</code>. To log in in a browser:
+<code>hca dss login</code>, with the password that <code>hca local password</code> prints.</p>
 </body></html>
 """
 

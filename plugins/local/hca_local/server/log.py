@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 10 * 1024 * 1024
 _SECRETS = re.compile(
-    r"((?:^|&)(?:(?:X-Amz-)?Signature|X-Amz-Security-Token|(?:\w+_)?(?:token|code|secret|password))=)[^&]*",
+    r"((?:^|&)(?:(?:X-Amz-)?Signature|X-Amz-Security-Token|(?:\w+_)?(?:token|code|secret|password)|state|nonce|code_challenge)=)[^&]*",
     re.IGNORECASE,
 )
 
