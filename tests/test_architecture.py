@@ -181,9 +181,10 @@ def test_heavy_libraries_are_banned_at_module_level():
     assert excused <= {"http.py", "answers.py"}  # the second is loaded with the first only
 
 
-def test_the_packaged_description_is_the_one_the_embedded_deployment_serves():
-    ours = (package("dss") / "api.json").read_bytes()
-    assert ours == (package("local") / "dss" / "api.json").read_bytes()
+@pytest.mark.parametrize(("name", "served"), [("auth", "fusillade"), ("dss", "dss")])
+def test_the_packaged_description_is_the_one_the_embedded_deployment_serves(name, served):
+    ours = (package(name) / "api.json").read_bytes()
+    assert ours == (package("local") / served / "api.json").read_bytes()
 
 
 def test_all_distributions_have_one_version():

@@ -31,9 +31,9 @@ def profile_of(config: HCAConfig) -> str:
 
     Raises ConfigError if that can't be a name.
     """
-    configured = config.lookup("profile")
-    assigned = configured if config.origin("profile") == ASSIGNED else None
-    said = assigned or os.environ.get("HCA_PROFILE") or configured or DEFAULT_PROFILE
+    said = config.lookup("profile")
+    if config.origin("profile") != ASSIGNED:
+        said = os.environ.get("HCA_PROFILE") or said or DEFAULT_PROFILE
     if not isinstance(said, str) or not said.strip() or len(said) > 64 or not said.isprintable():
         raise ConfigError(f"{said!r} can't be the name of a profile", hint="take a short word")
     return said

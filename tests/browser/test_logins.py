@@ -86,6 +86,13 @@ class Person:
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["version"]
 
+    def run_out(self) -> None:
+        """Let the time of the kept token be over."""
+        file = self.home / ".config" / "hca" / "credentials.json"
+        document = json.loads(file.read_bytes())
+        next(iter(document["profiles"]["default"].values()))["expires_at"] = 1.0
+        file.write_text(json.dumps(document))
+
     def visit(self, url: str) -> None:
         """Open an address."""
         self.browser.get(url)
@@ -283,6 +290,26 @@ def test_a_person_who_refuses(person: Person) -> None:
     assert not (person.home / ".config" / "hca" / "credentials.json").exists()
 
 
+def test_a_new_user_reads_then_writes_then_is_disabled(person: Person) -> None:
+    """What the administrator says of a user counts for the services at once, or with the next token."""
+    email = f"ben-{uuid.uuid4().hex[:8]}@example.org"
+    administrator = {"HCA_CREDENTIALS_FILE": str(person.deployment.directory.credentials), "HOME": "/nowhere"}
+    typed = in_the_browser(person, "dss", "login")
+    person.log_in(email)
+    person.answer("allow")
+    assert typed.ended() == 0, typed.said
+    refused = person.run("dss", "get-collections")
+    assert (refused.returncode, "HTTP 403" in refused.stderr) == (3, True)
+    words = ("auth", "put-v1-user-group", "--user-id", email, "--action", "add", "--groups", "hca")
+    assert person.run(*words, **administrator).returncode == 0
+    person.run_out()
+    person.write()
+    words = ("auth", "put-v1-user", "--user-id", email, "--status", "disabled")
+    assert person.run(*words, **administrator).returncode == 0
+    ended = person.run("dss", "get-collections")
+    assert (ended.returncode, "has ended" in ended.stderr) == (3, True), ended.stderr
+
+
 def test_two_logins_at_once(person: Person) -> None:
     first = person.start("dss", "login", BROWSER="/bin/true")
     second = person.start("--profile", "lab", "dss", "login", BROWSER="/bin/true")
@@ -320,11 +347,8 @@ def test_fifty_processes_with_one_login_that_has_run_out(person: Person) -> None
     person.log_in()
     person.answer("allow")
     assert typed.ended() == 0
-    file = person.home / ".config" / "hca" / "credentials.json"
-    document = json.loads(file.read_bytes())
     before = person.deployment.directory.log.read_text().count("POST /oauth/token")
-    next(iter(document["profiles"]["default"].values()))["expires_at"] = 1.0
-    file.write_text(json.dumps(document))
+    person.run_out()
     runs = [person.start("dss", "get-collections") for _ in range(50)]
     assert [one.ended() for one in runs] == [0] * 50, {one.said for one in runs}
     assert person.deployment.directory.log.read_text().count("POST /oauth/token") - before == 1

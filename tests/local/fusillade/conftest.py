@@ -17,6 +17,7 @@ import uvicorn
 from starlette.routing import Router
 
 from hca_local.fusillade import directory, schema, service
+from hca_local.identity import schema as logins
 from hca_local.identity.caller import Callers
 from hca_local.identity.issuer import ALGORITHM, EMAIL_CLAIM, Issuer, key_id
 from hca_local.identity.service_accounts import SERVICE_ACCOUNT_TABLES, ServiceAccounts
@@ -171,7 +172,7 @@ class Served:
 def create(path: Path) -> None:
     """Make a directory with what it has from the beginning."""
     connection = database.connect(path, durable=False)
-    connection.executescript(f"PRAGMA journal_mode=WAL;{schema.TABLES}{SERVICE_ACCOUNT_TABLES}")
+    connection.executescript(f"PRAGMA journal_mode=WAL;{schema.TABLES}{logins.TABLES}{SERVICE_ACCOUNT_TABLES}")
     with database.transaction(connection):
         directory.bootstrap(connection, ADMIN)
     connection.close()

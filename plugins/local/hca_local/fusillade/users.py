@@ -9,8 +9,11 @@ from starlette.responses import JSONResponse
 from hca_local.fusillade import changes, directory, nodes
 from hca_local.fusillade.calls import page
 from hca_local.fusillade.directory import GROUP, ROLE, USER
+from hca_local.identity import sessions
 
 if TYPE_CHECKING:
+    from sqlite3 import Connection
+
     from starlette.responses import Response
 
     from hca_local.fusillade.calls import Call
@@ -39,9 +42,15 @@ async def get(call: Call) -> Response:
 
 
 async def put(call: Call) -> Response:
-    """Enable or disable a user. Raises FusilladeError (404)."""
+    """Enable or disable a user; one who is disabled has no login any more, anywhere. Raises FusilladeError (404)."""
     name, status = nodes.name_of(call, USER), call.parameters["status"]
-    await call.change(lambda it: changes.set_enabled(it, name, enabled=status == _ENABLED))
+
+    def change(connection: Connection) -> None:
+        changes.set_enabled(connection, name, enabled=status == _ENABLED)
+        if status != _ENABLED:
+            sessions.revoke_all(connection, name)
+
+    await call.change(change)
     return JSONResponse({"user_id": name, "status": status, "msg": f"User status set to {status}."})
 
 

@@ -107,7 +107,10 @@ def create(name: str, output_file: str, data: str | None) -> None:
 @click.argument("key_file", type=click.Path())
 @data_option
 def trust(key_file: str, data: str | None) -> None:
-    """Let a service account in that has a key already, such as one of Google's."""
+    """Let in a service account that has a key already.
+
+    KEY_FILE may be one that Google made; only its public half is kept.
+    """
     from hca_core.errors import UsageError
     from hca_local.identity import service_accounts
 

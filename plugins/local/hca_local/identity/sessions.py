@@ -85,6 +85,11 @@ def revoke(connection: Connection, sid: str) -> None:
     connection.execute("DELETE FROM sessions WHERE id = ?", (sid,))
 
 
+def revoke_all(connection: Connection, email: str) -> None:
+    """End all logins of a user."""
+    connection.execute("DELETE FROM sessions WHERE email = ?", (email.lower(),))
+
+
 def is_revoked(connection: Connection, sid: str) -> bool:
     """Tell whether the login `sid` has ended, or never was."""
     return connection.execute("SELECT 1 FROM sessions WHERE id = ?", (sid,)).fetchone() is None
