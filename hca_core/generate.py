@@ -134,7 +134,8 @@ def run_operation(operation: Operation, service: str, values: dict[str, Any], sh
     else:
         response = method.response(**arguments)
         if response.status_code == NOT_MODIFIED:
-            click.echo("hca: nothing changed, it was so already", err=True)
+            # Such changes are made whole or not at all, so a part that was there already stops the rest, too.
+            click.echo("hca: nothing was changed: it, or a part of it, was so already", err=True)
         _show(operation, decoded(response), show)
 
 

@@ -258,7 +258,7 @@ class _Exchange:
         error = service_error(response, answers.problem_of(response))
         if error.code == 401 and "Authorization" in response.request.headers:
             advice = self.session._advice() if self.session._advice else None
-            error.hint = advice or answers.about_clocks(response) or error.hint
+            error.hint = answers.about_clocks(response) or advice or error.hint
         return error
 
     def _has_another_token(self, response: requests.Response) -> bool:

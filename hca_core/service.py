@@ -339,9 +339,13 @@ class ServiceClient(metaclass=_ServiceType):
 
     def logout(self) -> None:
         """End the login at this service's host and forget it. Raises HCAError if it can't be forgotten."""
+        self.log_out()
+
+    def log_out(self) -> bool:
+        """Do what `logout` does, and tell whether there was a login."""
         from hca_core.credentials import signing_in
 
-        signing_in.log_out(self.need, self.session, terminal.talk())
+        return signing_in.log_out(self.need, self.session, terminal.talk())
 
     def expired_token(self) -> bool:
         """Tell whether there is a token and it has expired, or will within seconds."""

@@ -13,7 +13,7 @@ def talk() -> Talk:
     """Return what tells and asks the person at the terminal."""
     from hca_core.oauth.flows import Talk
 
-    return Talk(_say, _ask)
+    return Talk(say, _ask)
 
 
 def drop_typed() -> None:
@@ -27,7 +27,8 @@ def drop_typed() -> None:
         pass  # no terminal as POSIX knows it
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Show a message."""
     prefix = "" if text.startswith("http") else "hca: "  # an address stands alone, to be copied
     sys.stderr.write(f"{prefix}{text}\n")
     sys.stderr.flush()

@@ -78,12 +78,13 @@ class Bearer:
             return found is not None and found.token != refused
 
     def advice(self) -> str | None:
-        """Return what to do after a refusal, as far as the token tells; None if it does not."""
+        """Return what to do after a refusal: which token it was, and whether its time is over; None without one."""
         found = self._found
-        if found is None or found.expires_at is None or found.expires_at > time.time():
+        if found is None:
             return None
-        ago = in_words(time.time() - found.expires_at)
-        return f"the token ({found.source}) ended {ago} ago; {self._hint}"
+        over = 0.0 if found.expires_at is None else time.time() - found.expires_at
+        ended = f", and ended {in_words(over)} ago" if over > 0 else ""
+        return f"the token comes from {found.source}{ended}; {self._hint}"
 
     @property
     def _host(self) -> str:

@@ -56,7 +56,7 @@ def browser(
     with callback.listening(port, lambda answer: attempt.code(provider, answer)) as listener:
         redirect_uri = listener.redirect_uri
         url = attempt.url(provider, redirect_uri)
-        talk.say("log in in the browser; if none opens, open this address on this machine:")
+        talk.say("waiting for your login in the browser; if none opens, open this address on this machine:")
         talk.say(url)
         _wait(listener, session, talk, timeout, _opened(open_browser or _open_in_browser, url))
     return attempt.tokens(provider, session, listener.code(), redirect_uri)

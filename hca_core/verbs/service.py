@@ -48,7 +48,13 @@ def login(ctx: click.Context, access_token: str, remote: bool, device: bool, por
 @click.pass_context
 def logout(ctx: click.Context) -> None:
     """End the login at the service's host and forget it."""
-    _client(ctx).logout()
+    from hca_core import terminal
+    from hca_core.credentials.entries import host_of
+
+    client = _client(ctx)
+    was_there = client.log_out()
+    told = "logged out of" if was_there else "there was no login at"
+    terminal.say(f"{told} {host_of(client.swagger_url)}")
 
 
 @click.command(cls=Verb)

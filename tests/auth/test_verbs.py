@@ -382,7 +382,7 @@ def test_a_change_that_was_none_is_told_and_no_error(hca, auth, name, kind):
     outcome = hca(*line(name))
     assert (outcome.exit_status, outcome.stdout) == (0, "")
     (told,) = outcome.stderr.splitlines()
-    assert "nothing changed" in told
+    assert "nothing was changed" in told
 
 
 @pytest.mark.parametrize(

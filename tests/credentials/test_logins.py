@@ -152,7 +152,8 @@ def test_one_that_cannot_be_renewed_is_sent_as_it_is(need, jwt):
     entries.keep(URL, "default", entries.Entry(token, expires_at=time.time() - 7300))
     bearer = Bearer(need)
     assert bearer() == token  # the clock of this machine may be wrong; the service knows
-    assert bearer.advice() == "the token (login) ended 2 hours 1 minute ago; hca weather login, or set HCA_TOKEN"
+    comes = "the token comes from login, and ended 2 hours 1 minute ago"
+    assert bearer.advice() == f"{comes}; hca weather login, or set HCA_TOKEN"
 
 
 def test_in_a_home_that_cannot_be_written_the_renewed_one_lives_in_memory(provider, need, kept, monkeypatch, caplog):
@@ -251,7 +252,8 @@ def test_a_refused_token_without_another_says_what_to_do(need, weather, monkeypa
     bearer = Bearer(replace(need, url=weather.service.url))
     with pytest.raises(ServiceRefusedError) as told:
         session(bearer, weather.service.url).request("GET", f"{weather.service.url}/today", authenticated=True)
-    assert told.value.hint == "the token (HCA_TOKEN) ended 3 hours ago; hca weather login, or set HCA_TOKEN"
+    comes = "the token comes from HCA_TOKEN, and ended 3 hours ago"
+    assert told.value.hint == f"{comes}; hca weather login, or set HCA_TOKEN"
     assert len(weather.service.requests) == 1
 
 

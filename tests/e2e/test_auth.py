@@ -212,10 +212,10 @@ def test_groups_and_roles_of_a_user(auth, user, group, role, kind):
     assert auth(*change, "add").json()["action"] == "add"
     assert name in auth(*shown).json()
     unchanged = auth(*change, "add")
-    assert (unchanged.stdout, "nothing changed" in unchanged.stderr) == ("", True)
+    assert (unchanged.stdout, "nothing was changed" in unchanged.stderr) == ("", True)
     assert auth(*change, "remove").json()["action"] == "remove"
     assert name not in auth(*shown).json()
-    assert "nothing changed" in auth(*change, "remove").stderr
+    assert "nothing was changed" in auth(*change, "remove").stderr
     assert "does not exist" in auth(*change[:-2], "nobody-knows", "--action", "add", status=1).stderr
 
 
@@ -269,7 +269,7 @@ def test_users_and_roles_of_a_group(auth, group, user, role):
         change = (f"put-v1-group-{kind}", "--group-id", group, f"--{kind}s", name, "--action")
         assert auth(*change, "add").json()["action"] == "add"
         assert auth(f"get-v1-group-{kind}s", "--group-id", group).json()[f"{kind}s"] == [name]
-        assert "nothing changed" in auth(*change, "add").stderr
+        assert "nothing was changed" in auth(*change, "add").stderr
         assert auth(*change, "remove").json()["action"] == "remove"
         assert auth(f"get-v1-group-{kind}s", "--group-id", group).json()[f"{kind}s"] == []
 

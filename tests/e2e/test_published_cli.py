@@ -203,7 +203,8 @@ def test_login_and_logout(script, env):
     assert (result.returncode, result.stderr) == (0, "")
     assert [path for path in stored.rglob("*") if path.is_file() and b"test" in path.read_bytes()]
     result = script("logout.sh", "#!/usr/bin/env bash\nhca dss logout\n")
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr.startswith("hca: logged out of http://127.0.0.1:")
     assert not [path for path in stored.rglob("*") if path.is_file() and b"test" in path.read_bytes()]
 
 

@@ -33,7 +33,7 @@ def auth() -> None:
     """
 
 
-@auth.command(cls=Verb)
+@auth.command(cls=Verb, short_help="Show who you are to each service.")
 @click.argument("service", required=False)
 @output_options(default="table")
 def status(show: Show, service: str | None) -> None:
