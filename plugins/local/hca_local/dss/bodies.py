@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from hca_local.dss.parameters import VERSION_FORMAT, check_version
-from hca_local.server import problems
+from hca_local.server import problems, requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,10 @@ async def checked(operation: Operation, headers: Mapping[str, str], receive: Rec
     """
     if operation.body is None:
         return None
-    content = await _read(receive)
+    try:
+        content = await requests.body(receive, MOST_BYTES)
+    except requests.TooLargeError as error:
+        raise problems.of_status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from error
     content_type = headers.get("content-type", "")
     if content and content_type and "json" not in content_type:
         title = f"Invalid Content-type ({content_type}), JSON data was expected"
@@ -43,18 +46,6 @@ async def checked(operation: Operation, headers: Mapping[str, str], receive: Rec
         return _accepted(operation.body, content)
     # Thousands of files take a second to check, and others wait meanwhile.
     return await asyncio.to_thread(_accepted, operation.body, content)
-
-
-async def _read(receive: Receive) -> bytes:
-    parts = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        parts += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(parts) > MOST_BYTES:
-            raise problems.of_status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have {MOST_BYTES} bytes.")
-    return bytes(parts)
 
 
 def _accepted(schema: dict[str, Any], content: bytes) -> Any:

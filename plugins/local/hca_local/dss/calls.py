@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -12,9 +11,6 @@ if TYPE_CHECKING:
 
     from hca_local.identity.caller import Caller
     from hca_local.server.deployment import Deployment
-
-# Other names of this machine are taken from the request (think of a forwarded port), foreign ones never.
-_OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -54,9 +50,3 @@ class Call:
         """Return the URL of this request with some values of its query replaced or added."""
         query = [pair for pair in self.query if pair[0] not in replaced]
         return f"{self.base}{self.path}?{urlencode([*query, *replaced.items()])}"
-
-
-def own_host(headers: Mapping[str, str], server: tuple[str, int]) -> str:
-    """Return name and port of this server as the request has them; `server` is where it really listens."""
-    host = headers.get("host", "")
-    return host if _OWN_HOST.fullmatch(host) else f"{server[0]}:{server[1]}"

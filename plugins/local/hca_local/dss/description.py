@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from hca_local.dss.parameters import Parameter
+from hca_local.server import publishing
 
 _LIMITS = ("enum", "minimum", "maximum", "pattern", "format")
 
@@ -30,26 +28,16 @@ class Operation:
     secured: bool
 
 
-@dataclass(frozen=True)
-class Published:
-    """The document as a client gets it."""
-
-    content: bytes
-    etag: str
-
-
 @cache
 def document() -> dict[str, Any]:
     """Return the packaged API description."""
-    found: dict[str, Any] = json.loads(resources.files(__package__).joinpath("api.json").read_bytes())
-    return found
+    return publishing.packaged("hca_local.dss")
 
 
 @cache
-def published(host: str) -> Published:
+def published(host: str) -> publishing.Published:
     """Return the description of the service at `host` (`name:port`)."""
-    content = json.dumps(document() | {"host": host, "schemes": ["http"]}, indent=2, ensure_ascii=False).encode()
-    return Published(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    return publishing.published(document() | {"host": host, "schemes": ["http"]})
 
 
 def operations() -> list[Operation]:

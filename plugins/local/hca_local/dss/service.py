@@ -25,8 +25,8 @@ from hca_local.dss import (
     subscriptions,
     writing,
 )
-from hca_local.dss.calls import Call, own_host
-from hca_local.server import requests
+from hca_local.dss.calls import Call
+from hca_local.server import publishing, requests
 from hca_local.server.pages import Page
 from hca_local.server.problems import of_status
 
@@ -116,7 +116,7 @@ class PathApplication:
         if who and groups:
             who.require_group(groups)
         handler = HANDLERS[operation.method, operation.path]
-        host = own_host(headers, scope["server"])
+        host = requests.own_host(headers, scope["server"])
         raw_path = scope["raw_path"].decode("latin-1")
         call = Call(self.deployment, operation.method, host, raw_path, tuple(query), values, body, who)
         response = await handler(call)
@@ -124,10 +124,6 @@ class PathApplication:
 
 
 def _swagger(request: Request) -> Response:
-    """Return the API description with this server's address in it; 304 if the client has it."""
-    found = description.published(own_host(request.headers, request.scope["server"]))
-    headers = {"ETag": found.etag, "Cache-Control": "no-cache"}
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if found.etag in known or "*" in known:
-        return Response(status_code=304, headers=headers)
-    return Response(found.content, headers=headers, media_type="application/json")
+    """Return the API description with this server's address in it."""
+    host = requests.own_host(request.headers, request.scope["server"])
+    return publishing.response(description.published(host), request)

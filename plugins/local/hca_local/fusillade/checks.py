@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from hca_local.fusillade import errors
+from hca_local.server import requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +41,10 @@ async def body(operation: Operation, headers: Mapping[str, str], receive: Receiv
     """
     if operation.body is None:
         return None
-    content = await _read(receive)
+    try:
+        content = await requests.body(receive, MOST_BYTES)
+    except requests.TooLargeError as error:
+        raise errors.of_status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from error
     content_type = headers.get("content-type", "")
     if content and content_type and "json" not in content_type:
         detail = f"Invalid Content-type ({content_type[:100]}), JSON data was expected"
@@ -78,18 +82,6 @@ def _value(parameter: Parameter, text: str | None) -> Any:
         value = int(text)
     _check(parameter.schema, value, parameter.name)
     return value
-
-
-async def _read(receive: Receive) -> bytes:
-    parts = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        parts += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(parts) > MOST_BYTES:
-            raise errors.of_status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have {MOST_BYTES} bytes.")
-    return bytes(parts)
 
 
 def _decoded(content: bytes) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
+
+from hca_local.server import publishing
 
 # The other operations of the document belong to the provider of logins.
 PREFIX = "/v1/"
@@ -35,27 +34,16 @@ class Operation:
     body_required: bool
 
 
-@dataclass(frozen=True)
-class Published:
-    """The document as a client gets it."""
-
-    content: bytes
-    etag: str
-
-
 @cache
 def document() -> dict[str, Any]:
     """Return the packaged API description."""
-    found: dict[str, Any] = json.loads(resources.files(__package__).joinpath("api.json").read_bytes())
-    return found
+    return publishing.packaged("hca_local.fusillade")
 
 
 @cache
-def published(host: str) -> Published:
+def published(host: str) -> publishing.Published:
     """Return the description of the service at `host` (`name:port`)."""
-    told = document() | {"servers": [{"url": f"http://{host}"}]}
-    content = json.dumps(told, indent=2, ensure_ascii=False).encode()
-    return Published(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    return publishing.published(document() | {"servers": [{"url": f"http://{host}"}]})
 
 
 @cache

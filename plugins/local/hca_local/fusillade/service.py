@@ -9,7 +9,6 @@ from urllib.parse import unquote
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hca_local.dss.calls import own_host
 from hca_local.fusillade import (
     checks,
     description,
@@ -24,7 +23,7 @@ from hca_local.fusillade import (
 )
 from hca_local.fusillade.calls import Call
 from hca_local.identity.caller import TokenError
-from hca_local.server import requests
+from hca_local.server import publishing, requests
 from hca_local.server.pages import Page
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class Directory:
         values = checks.parameters(operation, path, requests.first_values(query))
         body = await checks.body(operation, headers, receive)
         permissions.require(self.deployment.records, user, operation.method, operation.path, values)
-        host = own_host(headers, scope["server"])
+        host = requests.own_host(headers, scope["server"])
         url = f"http://{host}{scope['raw_path'].decode('latin-1')}"
         call = Call(self.deployment, user, url, tuple(query), values, body)
         return await HANDLERS[operation.method, operation.path](call)
@@ -173,10 +172,6 @@ def _caller(deployment: Deployment, headers: Mapping[str, str]) -> str:
 
 
 def _swagger(request: Request) -> Response:
-    """Return the API description with this server's address in it; 304 if the client has it."""
-    found = description.published(own_host(request.headers, request.scope["server"]))
-    headers = {"ETag": found.etag, "Cache-Control": "no-cache"}
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if found.etag in known or "*" in known:
-        return Response(status_code=304, headers=headers)
-    return Response(found.content, headers=headers, media_type="application/json")
+    """Return the API description with this server's address in it."""
+    host = requests.own_host(request.headers, request.scope["server"])
+    return publishing.response(description.published(host), request)

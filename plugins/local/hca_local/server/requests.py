@@ -1,12 +1,22 @@
-"""Reads headers and query of a request, once each."""
+"""Reads headers, query and body of a request, once each."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from starlette.types import Scope
+    from collections.abc import Mapping
+
+    from starlette.types import Receive, Scope
+
+# Other names of this machine are taken from the request (think of a forwarded port), foreign ones never.
+_OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.ASCII)
+
+
+class TooLargeError(Exception):
+    """A body that is larger than it may be."""
 
 
 def headers(scope: Scope) -> dict[str, str]:
@@ -26,3 +36,22 @@ def query(scope: Scope) -> list[tuple[str, str]]:
 def first_values(pairs: list[tuple[str, str]]) -> dict[str, str]:
     """Return the first value of each key: clients send theirs again behind the ones of a Link."""
     return dict(reversed(pairs))
+
+
+async def body(receive: Receive, most: int) -> bytes:
+    """Return the body of a request. Raises TooLargeError if it has more than `most` bytes."""
+    parts = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        parts += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(parts) > most:
+            raise TooLargeError(f"A body may have {most} bytes.")
+    return bytes(parts)
+
+
+def own_host(headers: Mapping[str, str], server: tuple[str, int]) -> str:
+    """Return name and port of this server as the request has them; `server` is where it really listens."""
+    host = headers.get("host", "")
+    return host if _OWN_HOST.fullmatch(host) else f"{server[0]}:{server[1]}"
