@@ -8,17 +8,18 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import cache
 from typing import Any
 
-from hca_core import files, log, paths
+from hca_core import files, locking, log, paths
 from hca_core.errors import ConfigError, HCAError
 from hca_core.merge import KeyPath, Merger
 
 CORE_DEFAULTS: dict[str, Any] = {"log_level": "INFO"}
 ASSIGNED = "assigned in this process"
 SECRETS = ("token", "secret", "password", "api_key", "private_key")  # parts of the names of keys
+_PATIENCE_SECONDS = 20.0  # for others who write the file; each takes milliseconds
 _DELETED = object()
 
 
@@ -157,10 +158,12 @@ class HCAConfig(Section):
 
         Raises ConfigError if that file is not JSON (it is then left alone) or can't be written.
         """
-        changed = read_file(paths.config_file()) or {}
-        for path, value in self._changes.items():
-            _put(changed, path, value)
-        write_user_file(changed)
+
+        def change(data: dict[str, Any]) -> None:
+            for path, value in self._changes.items():
+                _put(data, path, value)
+
+        change_user_file(change)
         object.__setattr__(self, "_files", read_files())
         object.__setattr__(self, "_changes", {})
         object.__setattr__(self, "_merger", None)
@@ -254,14 +257,20 @@ def read_file(path: str) -> dict[str, Any] | None:
     return data
 
 
-def write_user_file(data: dict[str, Any]) -> None:
-    """Write the user's own configuration file, atomically, mode 0600. Raises ConfigError."""
+def change_user_file(change: Callable[[dict[str, Any]], object]) -> None:
+    """Let `change` work on the user's own configuration while nobody else does, and write it: atomically, mode 0600.
+
+    Raises ConfigError if the file is not JSON (it is then left alone) or can't be written.
+    """
     path = paths.config_file()
     try:
         paths.make_private_dir(os.path.dirname(path))
-        # A link (dotfiles kept elsewhere) stays one: what it points to is replaced.
-        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        files.write_atomic(os.path.realpath(path), text.encode(), mode=0o600)
+        with locking.held(os.path.join(paths.config_dir(), "config.lock"), _PATIENCE_SECONDS):
+            data = read_file(path) or {}
+            change(data)
+            # A link (dotfiles kept elsewhere) stays one: what it points to is replaced.
+            text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+            files.write_atomic(os.path.realpath(path), text.encode(), mode=0o600)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; nothing was changed") from error
 

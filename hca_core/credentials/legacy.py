@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from hca_core import log, paths
-from hca_core.config import read_file, write_user_file
+from hca_core.config import change_user_file, read_file
 from hca_core.credentials import claims, entries
 from hca_core.credentials.entries import Entry
 from hca_core.credentials.values import DEFAULT_PROFILE
@@ -33,11 +33,16 @@ def move() -> None:
         for url, entry in logins:
             if entries.find(entries.path(), url, DEFAULT_PROFILE) is None:
                 entries.keep(url, DEFAULT_PROFILE, entry)
-        write_user_file({name: value for name, value in document.items() if name not in (_TOKEN, _SECRETS)})
+        change_user_file(_without_login)
     except ConfigError as error:
         log.logger().warning("the login in %s can't be moved to %s: %s", file, entries.path(), error)
     else:
         log.logger().info("the login that was kept in %s is in %s now", file, entries.path())
+
+
+def _without_login(document: dict[str, Any]) -> None:
+    for name in (_TOKEN, _SECRETS):
+        document.pop(name, None)
 
 
 def find(url: str) -> Entry | None:

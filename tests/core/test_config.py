@@ -245,7 +245,8 @@ def test_saved_files_are_private_whatever_the_umask(umask):
         os.umask(before)
     assert stat.S_IMODE(os.stat(paths.config_file()).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(paths.config_dir()).st_mode) == 0o700
-    assert os.listdir(paths.config_dir()) == ["config.json"]
+    made = {one.name: stat.S_IMODE(one.stat().st_mode) for one in Path(paths.config_dir()).iterdir()}
+    assert made == {"config.json": 0o600, "config.lock": 0o600}
 
 
 def test_a_world_readable_file_is_private_after_saving():
@@ -291,7 +292,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other():
     assert done.returncode == 2
     assert done.stderr == f"hca: {path}: File too large; nothing was changed\n"
     assert json.loads(path.read_text()) == {"old": 1}
-    assert os.listdir(path.parent) == ["config.json"]
+    assert sorted(os.listdir(path.parent)) == ["config.json", "config.lock"]
 
 
 def test_a_linked_file_stays_a_link(tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -153,3 +155,11 @@ def test_bare_config_is_a_question(hca):
     outcome = hca("config")
     assert (outcome.exit_status, outcome.stderr) == (0, "")
     assert outcome.stdout == hca("config", "--help").stdout
+
+
+def test_settings_that_are_made_at_the_same_time_are_all_kept(isolated_home):
+    command = [sys.executable, "-m", "hca_core", "config", "set"]
+    runs = [subprocess.Popen([*command, f"http.x{number}", str(number)]) for number in range(8)]
+    assert [one.wait(60) for one in runs] == [0] * 8
+    kept = json.loads((isolated_home / ".config" / "hca" / "config.json").read_text())
+    assert kept == {"http": {f"x{number}": number for number in range(8)}}

@@ -15,6 +15,7 @@ import pytest
 from hca_core import http
 from hca_core.credentials import entries, logins
 from hca_core.credentials.bearer import Bearer
+from hca_core.credentials.values import Credential
 from hca_core.errors import LoginError, NetworkError, ServiceRefusedError
 from hca_core.http import Policy, Session
 from hca_core.testing import LoopbackService, reply
@@ -288,3 +289,25 @@ def test_what_is_kept_in_the_file_is_nowhere_else(provider, need, isolated_home)
     holders = [str(path) for path in Path(isolated_home).rglob("*") if path.is_file() and token in path.read_text()]
     assert holders == [entries.path()]
     assert os.stat(entries.path()).st_mode & 0o777 == 0o600
+
+
+def test_a_login_that_does_not_say_when_it_ends_is_sent_as_it_is(provider, need):
+    entry = provider.entry(access_token="opaque-token", expires_at=0.0)
+    entries.keep(URL, "default", entry)
+    assert Bearer(need)() == "opaque-token"
+    assert provider.forms == []
+
+
+def test_a_provider_is_asked_once_for_threads_that_were_refused_at_once(need, plugin):
+    asked = []
+
+    def vault(need):
+        asked.append(need.rejected)
+        return Credential(f"token-{len(asked)}", "the vault")
+
+    plugin("acme", entry_points={"hca.credentials": {"vault": vault}})
+    bearer = Bearer(need)
+    first = bearer()
+    assert [bearer.renewed(first), bearer.renewed(first)] == [True, True]
+    assert asked == ["", "token-1"]
+    assert bearer() == "token-2"
