@@ -683,3 +683,13 @@ def test_a_redirect_cannot_pretend_to_lead_to_this_machine(service, session):
     service.on("GET", "/x").redirect("http://no-such-host.invalid\\@127.0.0.1/y")
     with pytest.raises(UsageError, match="not https"):
         session.request("GET", service.url + "/x")
+
+
+@pytest.mark.parametrize("path", ["/there", "/th\N{LATIN SMALL LETTER E WITH ACUTE}re"])
+def test_what_a_caller_sends_as_authorization_stays_with_its_host(session, service, other, path):
+    """Also where the address is spelled out anew, because two readers may read it differently."""
+    other.on("GET", "/th*").reply(json={})
+    service.on("GET", "/here").reply(status=302, headers={"Location": (other.url + path).encode().decode("latin-1")})
+    session.request("GET", f"{service.url}/here", headers={"Authorization": "Bearer of-the-caller"})
+    assert service.requests[0].headers["Authorization"] == "Bearer of-the-caller"
+    assert [request.headers["Authorization"] for request in other.requests] == [None]
