@@ -152,6 +152,7 @@ BAD_TOKENS: dict[str, tuple[Any, tuple[int, str, str]]] = {
     "claims no JSON": (lambda: made(claims=b"text"), UNREADABLE),
     "claims no object": (lambda: made(claims=[good()]), UNREADABLE),
     "claims not UTF-8": (lambda: made(claims=b'{"iss": "\xff"}'), UNREADABLE),
+    "half a character": (lambda: made(claims=rb'{"iss": "\ud800", "sub": "\ud800"}'), UNREADABLE),
     "deep claims": (lambda: made(claims=b"[" * 9_000), UNREADABLE),
     "deep header": (lambda: made(header=b'{"alg":' * 1_500), UNREADABLE),
     "a number of many digits": (lambda: made(claims=b'{"exp": ' + b"9" * 5_000 + b"}"), UNREADABLE),

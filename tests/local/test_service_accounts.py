@@ -228,3 +228,40 @@ def test_a_running_deployment_lets_it_in_and_out(launched, user, tmp_path, monke
     assert refused.status_code == 403
     assert refused.json()["title"] == "User is not authorized to access this resource"
     assert token not in deployment.directory.log.read_text()
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 200_000, '{"type": "service_account", "client_email": "\\ud800@x"}', "{", "[]"]
+)
+def test_what_is_no_key_file_is_told_on_the_command_line(tmp_path, monkeypatch, content):
+    from hca_core.testing import run_hca
+
+    (tmp_path / "key.json").write_text(content)
+    data = tmp_path / "data"
+    assert run_hca("local", "seed", str(tmp_path / "nothing"), "--data", str(data)).exit_status != 0
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x.json").write_text("{}")
+    assert run_hca("local", "seed", str(tmp_path / "folder"), "--data", str(data)).exit_status == 0
+    outcome = run_hca("local", "service-account", "trust", str(tmp_path / "key.json"), "--data", str(data))
+    assert outcome.exit_status == 2, outcome.stderr
+    assert "unexpected" not in outcome.stderr
+
+
+def test_a_disabled_account_may_nothing_and_an_administrator_finds_the_way_back(launched, user, tmp_path):
+    """Also with tokens that belong to no login, which can't be revoked."""
+    from hca_core.testing import run_hca
+
+    deployment = launched(tmp_path / "data", empty=True)
+    person = user(deployment)
+    token = person.token_of("ben@example.org")
+    assert person.send("GET", "/collections", token=token).status_code == 200
+    assert person.send("POST", "/user", {"user_id": "ben@example.org"}).status_code == 201
+    assert person.send("PUT", "/user/ben@example.org", status="disabled").status_code == 200
+    assert person.send("GET", "/collections", token=token).status_code == 403
+    assert person.send("DELETE", "/role/fusillade_admin").status_code == 200
+    assert person.send("GET", "/users").status_code == 403
+    data = ("--data", str(deployment.directory.root))
+    assert run_hca("local", "admin", "Ben@Example.org", *data).exit_status == 0
+    assert run_hca("local", "admin", "no address", *data).exit_status == 2
+    assert person.send("GET", "/users", token=token).status_code == 200
+    assert person.send("GET", "/collections", token=token).status_code == 200

@@ -236,6 +236,8 @@ def test_a_store_of_the_format_before_gets_what_is_new(data: Path, hca: Hca, lau
             older.execute(f"DROP TABLE {name}")
         older.execute("PRAGMA user_version=2")
         older.commit()
+    accounts = hca("local", "service-account", "list", "--data", data, "--output", "json")
+    assert (accounts.returncode, json.loads(accounts.stdout)) == (0, [])
     assert hca("local", "up", "--data", data).returncode == 0
     config, credentials = made.directory.config, made.directory.credentials
     answer = hca("auth", "get-v1-users", HCA_CONFIG_FILE=str(config), HCA_CREDENTIALS_FILE=str(credentials))

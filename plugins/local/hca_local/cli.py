@@ -70,6 +70,7 @@ _port_option = click.option(
     cls=PluginGroup,
     entry_points="hca.commands.local",
     own={
+        "admin": ("hca_local.identity.cli:admin", "Make a user an administrator of the services."),
         "password": ("hca_local.identity.cli:password", "Print the password of a user."),
         "service-account": ("hca_local.identity.cli:service_account", "Let programs log in by themselves."),
         "token": ("hca_local.identity.cli:token", "Print a token of a user of the services."),

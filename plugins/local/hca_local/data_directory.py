@@ -7,6 +7,7 @@ import secrets
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hca_core.errors import HCAError, UsageError
 from hca_core.files import write_atomic
@@ -14,6 +15,9 @@ from hca_local.fusillade import directory as users
 from hca_local.identity.issuer import FIRST_USER
 from hca_local.s3.keys import Key
 from hca_local.store import blobs, database
+
+if TYPE_CHECKING:
+    import sqlite3
 
 # What may lie in a directory before its store exists: a start that was killed leaves these.
 _BEFORE_THE_STORE = {"lock", "log", "log.1", "state.json"}
@@ -156,8 +160,7 @@ def create_store(directory: DataDirectory, *, sample: bool, lasting: bool = True
     """
     if is_store(directory):
         with closing(database.connect(directory.store)) as connection, database.transaction(connection):
-            if database.upgrade(connection):
-                users.bootstrap(connection, FIRST_USER)
+            upgrade(connection)
         return
     with closing(database.connect(directory.store)) as connection:
         directory.store.chmod(0o600)
@@ -175,6 +178,12 @@ def create_store(directory: DataDirectory, *, sample: bool, lasting: bool = True
                 staging.load(directory.s3)
             if lasting and hasattr(os, "sync"):
                 os.sync()  # once for thousands of blobs, before the commit that makes them count
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Give a store of the format before what is new, inside a transaction. Raises sqlite3.Error."""
+    if database.upgrade(connection):
+        users.bootstrap(connection, FIRST_USER)
 
 
 def signing_key(directory: DataDirectory) -> bytes:

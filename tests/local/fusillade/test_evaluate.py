@@ -209,3 +209,15 @@ def test_a_type_that_is_not_registered_hides_nothing(area):
     """Nor does a resource without a name."""
     for resource in "arn:hca:up:*:*:else/one", "arn:hca:up:*:*:area":
         assert result(ask(area, "area:Get", resource=resource)) == (False, IMPLICIT)
+
+
+@pytest.mark.parametrize("place", ["secret/one/f", "secret/one/f:a", "secret/one:x/f", "x:secret/one/f"])
+def test_no_colon_leads_around_the_members_of_a_resource(api, place):
+    """Who is not among them does not find it, whatever his own policies say."""
+    policy = api.allow("secret:Get*", resource="*")
+    assert api.send("POST", "/v1/user", {"user_id": USER, "policy": policy}).status_code == 201
+    assert api.send("POST", "/v1/resource/secret", {"actions": ["secret:GetIt"]}).status_code == 201
+    assert api.send("POST", "/v1/resource/secret/id/one").status_code == 201
+    for resource in (f"arn:hca:any:*:*:{place}", f"arn:hca:any:{place}"):
+        assert ask(api, "secret:GetIt", resource=resource)["reason"] == "ResourceNotFound"
+    assert ask(api, "secret:GetIt", resource="arn:hca:any:*:*:other/one")["result"] is True

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
+
+from hca_local.policies.documents import MOST_BYTES
 
 ADMIN = "admin@example.org"
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s:Do"], "Resource": "*"}]}
@@ -77,10 +80,37 @@ def test_a_user_that_can_not_be_made(api):
     assert listed(api, "/v1/users") == [ADMIN, "public"]
 
 
-def test_names_have_case(api):
-    """Upper and lower case are different users."""
-    make(api, "user", "a@b.org", "A@b.org")
-    assert api.send("GET", "/v1/user/a@B.org").status_code == 404
+def test_an_address_is_one_user_however_it_is_written(api):
+    """Logins have addresses in lower case; so has the directory. Other names have their case."""
+    make(api, "user", "Dora@Example.org")
+    assert api.send("GET", "/v1/user/DORA@example.org").json()["user_id"] == "dora@example.org"
+    assert api.send("POST", "/v1/user", {"user_id": "dora@example.org"}).status_code == 409
+    make(api, "group", "lab")
+    change = {"users": ["DORA@Example.org"]}
+    assert api.send("PUT", "/v1/group/lab/users", change, action="add").status_code == 200
+    assert "lab" in listed(api, "/v1/user/dora@example.org/groups")
+    body = {"principal": "dORA@example.org", "action": ["some:GetIt"], "resource": ["arn:hca:a:*:*:x/y"]}
+    assert api.send("POST", "/v1/policies/evaluate", body).status_code == 200
+    assert [name for name in listed(api, "/v1/users") if "dora" in name.lower()] == ["dora@example.org"]
+    make(api, "user", "robot", "Robot")
+
+
+def test_nobody_disables_himself(api):
+    detail = "Nobody can disable himself; ask another administrator."
+    failed(api.send("PUT", f"/v1/user/{ADMIN}", status="disabled"), 409, "Conflict", detail)
+    assert api.send("GET", "/v1/users").status_code == 200
+
+
+def test_a_policy_of_the_largest_size_can_be_used_and_replaced(api):
+    """One that is a little larger as it is kept must not be refused when it is read."""
+    document = {"Statement": {"Effect": "Allow", "Action": "a:b", "Resource": "*", "Sid": ""}}
+    document["Statement"]["Sid"] = "x" * (MOST_BYTES - len(json.dumps(document, separators=(",", ":"))))
+    for _ in range(2):
+        assert api.send("PUT", "/v1/group/user_default/policy", {"policy": document}).status_code == 200
+    assert api.send("GET", "/v1/users").status_code == 200
+    document["Statement"]["Sid"] += "x"
+    answer = api.send("PUT", "/v1/group/user_default/policy", {"policy": document})
+    assert (answer.status_code, "may have 10240 bytes" in answer.json()["detail"]) == (400, True)
 
 
 def test_status(api):
@@ -150,7 +180,8 @@ def test_links(api, kind, key):
     assert listed(api, path) == sorted([*start, "x", "y"])
     unchanged(change("add", "x"))
     unchanged(change("add", "z", "x"))
-    unchanged(change("add", "z", "z"))
+    told(change("add", "z", "z"), 200, {**content, key: ["z", "z"], "action": "add"})
+    told(change("remove", "z", "z"), 200, {**content, key: ["z", "z"], "action": "remove"})
     unchanged(change("remove", "x", "z"))
     for action in "add", "remove":
         failed(change(action, "x", "no"), 400, "illegal_arguments", f"One or more {end} does not exist.")

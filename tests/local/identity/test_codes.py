@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -408,6 +410,35 @@ def test_the_service_in_its_own_name_for_a_program(served: Any, browser: Any) ->
     assert told.keys() == {
         "access_token", "expires_in", "id_token", "scope", "token_type", "decoded_token", "state"
     }  # fmt: skip
+
+
+def test_the_page_says_who_gets_the_answer_in_the_end(served: Any, browser: Any) -> None:
+    """And the browser is allowed to go there: the policy of a page counts for redirects of its forms, too."""
+    query = urlencode({"redirect_uri": BACK, "state": "mine"})
+    location = served.url + browser.get(f"{served.url}/oauth/authorize?{query}").headers["location"]
+    page = browser.log_in(browser.get(location))
+    assert "<code>127.0.0.1:9</code>" in page.text
+    assert "http://127.0.0.1:9" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("goal", ["http://evil.org/", "http://127.0.0.1:9; script-src *", "x", 5])
+def test_a_state_cannot_open_the_page_to_others(served: Any, browser: Any, goal: object) -> None:
+    state = base64.urlsafe_b64encode(json.dumps({"redirect_uri": goal}).encode()).decode().rstrip("=")
+    url = served.authorize_url(redirect_uri=f"{served.url}/internal/cb", state=state)
+    page = browser.log_in(browser.get(url))
+    policy = page.headers["content-security-policy"]
+    assert "evil" not in policy + page.text
+    assert "script-src *" not in policy
+
+
+@pytest.mark.parametrize("scope", ["email", "openid offline_access", "offline_access", ""])
+def test_nobody_gets_more_than_the_service_asks_for_in_its_own_name(served: Any, browser: Any, scope: str) -> None:
+    query = urlencode({"redirect_uri": BACK, "state": "mine"})
+    location = served.url + browser.get(f"{served.url}/oauth/authorize?{query}").headers["location"]
+    changed = re.sub(r"scope=[^&]*", f"scope={scope.replace(' ', '+')}", location)
+    assert changed != location
+    told = redirected(browser.get(browser.consent(changed).headers["location"]))
+    assert (told["scope"], "refresh_token" in told, "id_token" in told) == ("openid email", False, True)
 
 
 def test_a_state_that_was_made_elsewhere_opens_nothing(served: Any, browser: Any) -> None:

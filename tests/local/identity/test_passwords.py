@@ -41,7 +41,7 @@ def test_checking() -> None:
         assert not passwords.is_password(KEY, "ada@example.org", given)
 
 
-@pytest.mark.parametrize("email", ["ada@example.org", "a+b@example.org", "a.b-c_d$,=@x.y", "ada@localhost"])
+@pytest.mark.parametrize("email", ["ada@example.org", "a.b-c_d$,=@x.y", "ada@localhost"])
 def test_addresses(email: str) -> None:
     assert passwords.email_of(f" {email.upper()} ") == email
 
@@ -61,6 +61,8 @@ def test_addresses(email: str) -> None:
         'a"@b',
         "ä@b",
         "a/b@c",
+        "a+b@c",
+        "a%b@c",
         f"{'a' * 127}@b",
         "ſ@b",
     ],

@@ -110,6 +110,8 @@ class PathApplication:
         headers, query = requests.headers(scope), requests.query(scope)
         # The order of the service: a missing token counts before a wrong parameter, a wrong group after it.
         who = self.deployment.callers.check(headers) if operation.secured else None
+        if who:
+            who.require_enabled(self.deployment.is_enabled)
         values = parameters.checked(operation.parameters, scope["path_params"], requests.first_values(query))
         body = await bodies.checked(operation, headers, receive)
         groups = _GROUPS.get(f"/{operation.path.split('/')[1]}")

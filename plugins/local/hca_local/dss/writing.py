@@ -68,7 +68,7 @@ async def patch(call: Call) -> Response:
 
 async def delete(call: Call) -> Response:
     """Put a tombstone over a bundle, or over one version of it."""
-    if call.email not in call.deployment.admins:
+    if not call.deployment.is_administrator(call.email):
         raise ProblemError(403, "Forbidden", _REFUSED)
     stone = Tombstone(call.parameters["uuid"].lower(), call.parameters["version"], call.email, call.body["reason"])
     ground, replica = call.deployment.ground, call.replica

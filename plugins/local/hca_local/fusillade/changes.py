@@ -59,9 +59,9 @@ def add_links(connection: Connection, node: tuple[str, str], kind: str, names: S
     """Give a node the groups or roles `names`. Raises FusilladeError (404, 400, 409, 304 if it has one already)."""
     require_node(connection, *node)
     require(connection, kind, names)
-    if kind == GROUP and _is_full(connection, node[1], len(names)):
+    if kind == GROUP and _is_full(connection, node[1], len(set(names))):
         raise _too_many(node[1])
-    for name in names:
+    for name in dict.fromkeys(names):
         if not directory.link(connection, node, (kind, name)):
             raise errors.unchanged()
 
@@ -70,7 +70,7 @@ def remove_links(connection: Connection, node: tuple[str, str], kind: str, names
     """Take groups or roles from a node. Raises FusilladeError (404, 400, 304 if it doesn't have one)."""
     require_node(connection, *node)
     require(connection, kind, names)
-    for name in names:
+    for name in dict.fromkeys(names):
         _unlink(connection, node, (kind, name))
 
 
@@ -81,7 +81,7 @@ def add_users(connection: Connection, group: str, users: Sequence[str]) -> None:
     """
     require_node(connection, GROUP, group)
     require(connection, USER, users)
-    for user in users:
+    for user in dict.fromkeys(users):
         if _is_full(connection, user, 1):
             raise _too_many(user)
         if not directory.link(connection, (USER, user), (GROUP, group)):
@@ -92,7 +92,7 @@ def remove_users(connection: Connection, group: str, users: Sequence[str]) -> No
     """Take `users` out of a group. Raises FusilladeError (404, 400, 304)."""
     require_node(connection, GROUP, group)
     require(connection, USER, users)
-    for user in users:
+    for user in dict.fromkeys(users):
         _unlink(connection, (USER, user), (GROUP, group))
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from hca_local.fusillade.description import Operation, Parameter
 
-MOST_BYTES = 1024 * 1024
+MOST_BYTES = 256 * 1024
+_LONGEST_TEXT = 2048
 _LONGEST_DETAIL = 400
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
@@ -113,7 +114,11 @@ def _validator() -> Callable[[dict[str, Any]], jsonschema.protocols.Validator]:
     """Return the validator of JSON schema, with patterns that end where the text does."""
     import jsonschema  # costs a fifth of a second, which a deployment that nobody asks need not spend
 
-    def pattern(_: object, wanted: str, text: object, __: object) -> Iterator[jsonschema.ValidationError]:
+    def pattern(
+        _: object, wanted: str, text: object, schema: Mapping[str, Any]
+    ) -> Iterator[jsonschema.ValidationError]:
+        if isinstance(text, str) and len(text) > schema.get("maxLength", _LONGEST_TEXT):
+            return  # `maxLength` refuses it; the search in a long text could take very long
         # `$` also matches before a line feed at the end, which no name may have.
         if isinstance(text, str) and not re.search(re.sub(r"\$$", r"\\Z", wanted), text):
             yield jsonschema.ValidationError(f"{text!r} does not match {wanted!r}")

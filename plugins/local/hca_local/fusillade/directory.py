@@ -32,6 +32,17 @@ def bootstrap(connection: Connection, admin: str) -> None:
         link(connection, (USER, admin), end)
 
 
+def make_administrator(connection: Connection, user: str) -> None:
+    """Let `user` do everything, whatever has been made of the roles and groups of the beginning since."""
+    bootstrap(connection, user)
+    policy = json.dumps(defaults.ADMIN_POLICY)
+    connection.execute("UPDATE fusillade_nodes SET enabled=1 WHERE kind=? AND name=?", (USER, user))
+    connection.execute("UPDATE fusillade_nodes SET policy=NULL WHERE kind=? AND name=?", (USER, user))
+    connection.execute(
+        "UPDATE fusillade_nodes SET policy=? WHERE kind=? AND name=?", (policy, ROLE, defaults.ADMIN_ROLE)
+    )
+
+
 def provision(connection: Connection, user: str) -> None:
     """Make `user`, enabled and in the default group, unless he is there already."""
     if add_new(connection, USER, user) and is_there(connection, GROUP, defaults.DEFAULT_GROUP):

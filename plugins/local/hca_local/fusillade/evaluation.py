@@ -51,12 +51,19 @@ async def post(call: Call) -> Response:
 def _granted(connection: Connection, principal: str, resource: str) -> list[Source] | None:
     """Return what the list of members of a resource grants; None if it hides the resource from `principal`.
 
-    What is no resource of a registered type has no such list, which grants nothing and hides nothing.
+    What is no resource of a registered type has no such list, which grants nothing and hides nothing. ARNs may leave
+    out fields, and names may have colons: a type counts behind whatever colon it is.
     """
-    type_name, slash, rest = resource.rpartition(":")[2].partition("/")
-    if not slash or not resources.is_registered(connection, type_name):
-        return []
-    return resources.access_of(connection, type_name, rest.partition("/")[0], principal) or None
+    granted: list[Source] = []
+    fields = resource.split(":")
+    for number in range(1, len(fields)):
+        type_name, slash, rest = ":".join(fields[number:]).partition("/")
+        if slash and resources.is_registered(connection, type_name):
+            found = resources.access_of(connection, type_name, rest.partition("/")[0], principal)
+            if not found:
+                return None
+            granted += found
+    return granted
 
 
 def _joined(outcomes: set[str]) -> tuple[bool, str]:

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from hca_local.fusillade import changes, checks, directory, errors
 from hca_local.fusillade.calls import page, text
-from hca_local.policies.documents import identity_policy, normal
+from hca_local.policies.documents import check_size, identity_policy, normal
 from hca_local.policies.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def optional_policy(body: Mapping[str, Any]) -> dict[str, Any] | None:
 def checked(document: dict[str, Any]) -> dict[str, Any]:
     """Return an identity policy as it is kept. Raises FusilladeError (400)."""
     try:
+        check_size(document)
         identity_policy(document)
     except PolicyError as error:
         raise errors.bad_request(f"Invalid iam policy format. {error}") from error

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from hca_local.fusillade import checks, errors, resources
 from hca_local.fusillade.calls import page, text
-from hca_local.policies.documents import normal, resource_policy
+from hca_local.policies.documents import check_size, normal, resource_policy
 from hca_local.policies.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ def _policy(call: Call) -> dict[str, Any]:
     """Return the policy in the body as it is kept. Raises FusilladeError (400)."""
     document: dict[str, Any] = checks.needed(call.body, "policy")
     try:
+        check_size(document)
         policy = resource_policy(document)
     except PolicyError as error:
         raise errors.bad_request(f"Invalid resource policy format. {error}") from error

@@ -16,6 +16,7 @@ from hca_local.fusillade import (
     errors,
     evaluation,
     groups,
+    names,
     permissions,
     resource_types,
     roles,
@@ -125,7 +126,9 @@ class Directory:
             raise errors.forbidden("User must be enabled to make authenticated requests.")
         # The order of the service: what is wrong with a request counts before who may not make it.
         values = checks.parameters(operation, path, requests.first_values(query))
-        body = await checks.body(operation, headers, receive)
+        if "user_id" in values:
+            values["user_id"] = names.canonical(values["user_id"])
+        body = names.canonical_body(await checks.body(operation, headers, receive))
         permissions.require(self.deployment.records, user, operation.method, operation.path, values)
         host = requests.own_host(headers, scope["server"])
         url = f"http://{host}{scope['raw_path'].decode('latin-1')}"
@@ -166,7 +169,7 @@ def _parameters(segments: tuple[str, ...], given: list[str]) -> dict[str, str] |
 def _caller(deployment: Deployment, headers: Mapping[str, str]) -> str:
     """Return the e-mail address of who sent a request. Raises FusilladeError (401, 403)."""
     try:
-        return deployment.callers.check(headers).email
+        return names.canonical(deployment.callers.check(headers).email)
     except TokenError as error:
         raise errors.of_status(HTTPStatus(error.auth_status), error.auth_detail) from error
 

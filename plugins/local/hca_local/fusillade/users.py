@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 
-from hca_local.fusillade import changes, directory, nodes
+from hca_local.fusillade import changes, directory, errors, nodes
 from hca_local.fusillade.calls import page
 from hca_local.fusillade.directory import GROUP, ROLE, USER
 from hca_local.identity import sessions
@@ -42,8 +42,10 @@ async def get(call: Call) -> Response:
 
 
 async def put(call: Call) -> Response:
-    """Enable or disable a user; one who is disabled has no login any more, anywhere. Raises FusilladeError (404)."""
+    """Enable or disable a user; one who is disabled has no login any more. Raises FusilladeError (404, 409)."""
     name, status = nodes.name_of(call, USER), call.parameters["status"]
+    if name == call.user and status != _ENABLED:
+        raise errors.conflict("Nobody can disable himself; ask another administrator.")
 
     def change(connection: Connection) -> None:
         changes.set_enabled(connection, name, enabled=status == _ENABLED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from html import escape
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _BACK = "Your answer is sent to the program that waits at <code>{}</code>."
 _CODE_SHOWN = "After that you see a code, which you copy to the program that asks for it."
+_OWN_SCOPES = "openid email profile"
 # Headers of a browser that are nobody's business but this server's.
 PRIVATE_HEADERS = frozenset({"authorization", "cookie"})
 
@@ -60,6 +62,9 @@ async def _authorize(provider: Provider, request: Request) -> Response:
         if "client_id" not in request.query_params:
             return _for_the_service_itself(provider, query)
         wanted = authorization_request.read(query, provider.issuer.url)
+        if wanted.redirect_uri == provider.issuer.url + clients.CALLBACK:
+            # Whoever has changed the link gets no more than the service asks for in its own name.
+            wanted = replace(wanted, scopes=clients.granted(_OWN_SCOPES))
     except authorization_request.RefusedError as error:
         return RedirectResponse(error.location, HTTPStatus.FOUND, {"Cache-Control": "no-store"})
     except authorization_request.UntrustedError as error:
@@ -75,11 +80,11 @@ async def _authorize(provider: Provider, request: Request) -> Response:
     async def decided(person: Person | None) -> Response:
         return await _answer(provider, wanted, person)
 
-    return await interaction.ask(provider, request, _question(wanted), decided)
+    return await interaction.ask(provider, request, _question(provider, wanted), decided)
 
 
-def _question(wanted: AuthorizationRequest) -> interaction.Question:
-    parts = urlsplit(wanted.redirect_uri)
+def _question(provider: Provider, wanted: AuthorizationRequest) -> interaction.Question:
+    parts = urlsplit(_goal(provider, wanted))
     # A policy can't name an IPv6 address.
     origin = "http:" if "[" in parts.netloc else f"http://{parts.netloc}"
     is_echo = parts.path == clients.ECHO
@@ -91,6 +96,16 @@ def _question(wanted: AuthorizationRequest) -> interaction.Question:
         hint=wanted.hint,
         is_fresh=bool(wanted.prompts & {"login", "select_account"}),
     )
+
+
+def _goal(provider: Provider, wanted: AuthorizationRequest) -> str:
+    """Return where an answer goes in the end: the service's own page passes it on to whom its state names."""
+    own = provider.issuer.url
+    if wanted.redirect_uri == own + clients.CALLBACK:
+        goal = _asked(wanted.state).get("redirect_uri", "")
+        if clients.is_redirect_allowed(goal, own):
+            return goal
+    return wanted.redirect_uri
 
 
 async def _answer(provider: Provider, wanted: AuthorizationRequest, person: Person | None) -> Response:
@@ -125,7 +140,7 @@ def _for_the_service_itself(provider: Provider, query: str) -> Response:
     asked = {
         "client_id": clients.CLIENT_ID,
         "response_type": "code",
-        "scope": "openid email profile",
+        "scope": _OWN_SCOPES,
         "redirect_uri": own + clients.CALLBACK,
         "state": state,
         "prompt": "none" if given.get("prompt") == "none" else "login",
@@ -162,7 +177,7 @@ async def _callback(provider: Provider, request: Request) -> Response:
     login = await provider.writer.run(redeem)
     if isinstance(login, Refusal):
         return JSONResponse({"error": login.error, "error_description": login.description}, 401, no_store)
-    asked = json.loads(secret_values.decoded(state))  # it was made here: the code was bound to it
+    asked = _asked(state)  # it was made here: the code was bound to it
     tokens = grants.tokens(provider, login)
     told = jwt.decode(tokens["id_token"], options={"verify_signature": False})  # it was made in the line before
     if "redirect_uri" not in asked:
@@ -178,6 +193,15 @@ async def _callback(provider: Provider, request: Request) -> Response:
     if "state" in asked:
         sent["state"] = asked["state"]
     return RedirectResponse(clients.with_query(asked["redirect_uri"], sent), HTTPStatus.FOUND, no_store)
+
+
+def _asked(state: str | None) -> dict[str, str]:
+    """Return what a request in the service's own name was made for; empty for a state that was not made here."""
+    try:
+        found = json.loads(secret_values.decoded(state or ""))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and all(isinstance(one, str) for one in found.values()) else {}
 
 
 def _verifier(provider: Provider, state: str) -> str:

@@ -1,4 +1,4 @@
-"""`hca local password`, `token` and `service-account`: how people and programs log in at a deployment."""
+"""`hca local password`, `admin`, `token` and `service-account`: how people and programs log in at a deployment."""
 
 from __future__ import annotations
 
@@ -66,6 +66,29 @@ def token(show: Show, data: str | None, email: str | None, group: str | None, li
     show.text(own.token(email or issuer.FIRST_USER, group or issuer.FIRST_GROUP, seconds))
 
 
+@click.command(cls=Verb)
+@click.argument("email")
+@data_option
+def admin(email: str, data: str | None) -> None:
+    """Make a user an administrator of the services, whatever was changed before.
+
+    This is also the way back when the last administrator has been disabled or has lost the role.
+
+    \b
+    hca local admin ann@example.org
+    """
+    from hca_core.errors import UsageError
+    from hca_local.fusillade import directory
+    from hca_local.identity import passwords
+
+    user = passwords.email_of(email)
+    if user is None:
+        raise UsageError(f"{email!r} is not an e-mail address that can log in", hint="write it like ada@example.org")
+    with _changing(data) as connection:
+        directory.make_administrator(connection, user)
+    click.echo(f"{user} is an administrator.", err=True)
+
+
 @click.group("service-account", cls=PluginGroup)
 def service_account() -> None:
     """Let programs log in by themselves.
@@ -117,8 +140,9 @@ def trust(key_file: str, data: str | None) -> None:
     try:
         with open(key_file, encoding="utf-8") as stream:
             document = json.load(stream)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
+        json.dumps(document, ensure_ascii=False).encode()  # half a character can be written in JSON, but not be kept
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not JSON that can be kept"
         raise UsageError(f"{key_file} can't be used as a key file: {reason}") from error
     with _changing(data) as connection:
         account = service_accounts.trust(connection, document if isinstance(document, dict) else {})
@@ -165,4 +189,5 @@ def _changing(data: str | None) -> Iterator[Connection]:
     if not data_directory.is_store(directory):
         raise HCAError(f"There is no deployment in {directory.root}.", hint="hca local up")
     with closing(database.connect(directory.store)) as connection, database.transaction(connection):
+        data_directory.upgrade(connection)
         yield connection

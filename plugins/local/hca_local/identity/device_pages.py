@@ -56,7 +56,7 @@ async def _device(provider: Provider, request: Request) -> Response:
 
 async def _entry(provider: Provider, request: Request, typed: str) -> Response:
     """Return the page that asks for the code, or the way on with the one that was typed into it."""
-    visit = provider.cookies.visit(request, provider.clock())
+    visit = provider.visit(request)
     if request.method == "POST":
         form = await interaction.trusted_form(provider, request, visit)
         if isinstance(form, Response):

@@ -50,7 +50,7 @@ def endpoints(provider: Provider) -> dict[str, Endpoint]:
         told = "This browser is not logged in any more.", "Programs stay logged in until you log them out."
         page = templates.response(templates.message("You are logged out", provider.host, *told))
         page.headers["Location"] = f"{provider.issuer.url}{LOGOUT}?{urlencode({'client_id': client})}"
-        return provider.cookies.log_out(page)
+        return await provider.log_out(request, page)
 
     return {
         CONFIGURATION: Endpoint(configuration, "GET"),

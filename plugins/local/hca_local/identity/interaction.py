@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import RedirectResponse, Response
 
-from hca_local.identity import bodies, passwords, templates
+from hca_local.identity import bodies, browsers, passwords, templates
 from hca_local.identity.browsers import Person
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def ask(
 
     `decided` gets who allows it, None if it is refused.
     """
-    visit = provider.cookies.visit(request, provider.clock())
+    visit = provider.visit(request)
     if request.method != "POST":
         return _page(provider, request, question, visit)
     form = await trusted_form(provider, request, visit)
@@ -56,11 +56,11 @@ async def ask(
         return form
     action = form.get("action")
     if action == "login":
-        return _logged_in(provider, request, question, visit, form)
+        return await _logged_in(provider, request, question, visit, form)
     if visit.person is None or question.is_fresh or not _is_enabled(provider, visit.person):
         return _page(provider, request, question, visit)
     if action == "switch":
-        return provider.cookies.log_out(RedirectResponse(question.here, HTTPStatus.SEE_OTHER))
+        return await provider.log_out(request, RedirectResponse(question.here, HTTPStatus.SEE_OTHER))
     if action in ("allow", "refuse"):
         return await decided(visit.person if action == "allow" else None)
     return _page(provider, request, question, visit)
@@ -111,7 +111,7 @@ def _page(provider: Provider, request: Request, question: Question, visit: Visit
     return provider.cookies.remember(shown, visit)
 
 
-def _logged_in(
+async def _logged_in(
     provider: Provider, request: Request, question: Question, visit: Visit, form: Mapping[str, str]
 ) -> Response:
     """Return the way to the consent if e-mail address and password are right, else the login page that says why not."""
@@ -130,7 +130,9 @@ def _logged_in(
         alert, status = _DISABLED, HTTPStatus.FORBIDDEN
     else:
         provider.guesses.was_right(email)
-        return provider.cookies.log_in(RedirectResponse(question.here, HTTPStatus.SEE_OTHER), Person(email, now))
+        person = Person(email, now)
+        secret = await provider.writer.run(lambda connection: browsers.begin(connection, person, now))
+        return provider.cookies.log_in(RedirectResponse(question.here, HTTPStatus.SEE_OTHER), secret)
     token = provider.cookies.form_token(visit, here(request), now)
     shown = templates.response(templates.login(provider.host, token, typed, alert, question.user_code), status)
     if wait:

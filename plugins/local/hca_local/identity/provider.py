@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.routing import Route
 
-from hca_local.identity import authorization, device_pages, discovery, grants, userinfo
+from hca_local.identity import authorization, browsers, device_pages, discovery, grants, userinfo
 from hca_local.identity.browsers import Cookies
 from hca_local.identity.guesses import Guesses
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from sqlite3 import Connection
 
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from hca_local.identity.browsers import Visit
     from hca_local.identity.caller import Caller
     from hca_local.identity.issuer import Issuer
     from hca_local.store.writer import Writer
@@ -74,6 +78,17 @@ class Provider:
     def cookies(self) -> Cookies:
         """The cookies of browsers."""
         return Cookies(self.key, self.issuer.url)
+
+    def visit(self, request: Request) -> Visit:
+        """Return who sends `request` with a browser."""
+        return self.cookies.visit(request, self.records, self.clock())
+
+    async def log_out(self, request: Request, response: Response) -> Response:
+        """End the login of the browser that sends `request`, and return `response` with the order to forget it."""
+        secret = self.cookies.secret(request)
+        if secret:
+            await self.writer.run(lambda connection: browsers.end(connection, secret))
+        return self.cookies.log_out(response)
 
 
 def routes(provider: Provider) -> list[Route]:

@@ -10,6 +10,13 @@ CREATE TABLE sessions (          -- logins; one that has ended has no row
   expires REAL NOT NULL          -- not before the last of its tokens
 ) WITHOUT ROWID;
 CREATE INDEX sessions_by_time ON sessions (expires);
+CREATE TABLE browsers (          -- where somebody is logged in to these pages
+  hash BLOB NOT NULL PRIMARY KEY,
+  email TEXT NOT NULL,
+  since REAL NOT NULL,           -- when the password was given, in seconds since 1970
+  expires REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX browsers_by_time ON browsers (expires);
 CREATE TABLE codes (             -- of the authorization code grant
   hash BLOB NOT NULL PRIMARY KEY,
   session TEXT REFERENCES sessions (id) ON DELETE CASCADE, -- what it gave; NULL until it is redeemed

@@ -86,8 +86,9 @@ def revoke(connection: Connection, sid: str) -> None:
 
 
 def revoke_all(connection: Connection, email: str) -> None:
-    """End all logins of a user."""
-    connection.execute("DELETE FROM sessions WHERE email = ?", (email.lower(),))
+    """End all logins of a user, in programs and in browsers."""
+    for table in ("sessions", "browsers"):
+        connection.execute(f"DELETE FROM {table} WHERE email = ?", (email.lower(),))  # noqa: S608 - our own two tables
 
 
 def is_revoked(connection: Connection, sid: str) -> bool:

@@ -33,7 +33,7 @@ def endpoints(provider: Provider) -> dict[str, Endpoint]:
 
 async def _userinfo(provider: Provider, request: Request) -> Response:
     caller = provider.check(headers(request.scope))
-    email, directory, records = caller.email, provider.directory, provider.records
+    email, directory, records = caller.email.lower(), provider.directory, provider.records
     if not directory.is_enabled(records, email):
         return _refused(403, "User must be enabled to make authenticated requests.")
     if not directory.is_known(records, email):

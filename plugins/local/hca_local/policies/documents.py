@@ -65,6 +65,13 @@ def normal(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, "Version": VERSION}
 
 
+def check_size(document: object) -> None:
+    """Raise PolicyError if a policy is too large to be taken in; one that is kept already is read whatever its size."""
+    size = _size(document)
+    if size > MOST_BYTES:
+        raise PolicyError(f"A policy may have {MOST_BYTES} bytes; this one has {size}.")
+
+
 def identity_policy(document: object) -> Policy:
     """Return the policy of a user, group or role. Raises PolicyError."""
     return _policy(document, _IDENTITY_KEYS)
@@ -78,9 +85,6 @@ def resource_policy(document: object) -> Policy:
 def _policy(document: object, keys: tuple[str, ...]) -> Policy:
     if not isinstance(document, dict):
         raise PolicyError("A policy must be a JSON object.")
-    size = _size(document)
-    if size > MOST_BYTES:
-        raise PolicyError(f"A policy may have {MOST_BYTES} bytes; this one has {size}.")
     _check_keys("A policy", document, _POLICY_KEYS)
     listed = _list(document.get("Statement"))
     if not listed:
@@ -100,7 +104,7 @@ def _policy(document: object, keys: tuple[str, ...]) -> Policy:
     )
 
 
-def _size(document: dict[str, Any]) -> int:
+def _size(document: object) -> int:
     try:
         return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
     except RecursionError as error:

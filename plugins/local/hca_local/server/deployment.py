@@ -9,6 +9,7 @@ from hca_local import data_directory
 from hca_local.checking_out import CheckoutJobs
 from hca_local.copying import Copier
 from hca_local.fusillade import directory as users
+from hca_local.fusillade.defaults import ADMIN_ROLE
 from hca_local.identity import issuer, passwords, sessions
 from hca_local.identity.caller import Callers
 from hca_local.identity.provider import Provider
@@ -39,13 +40,12 @@ if TYPE_CHECKING:
 class Deployment:
     """A data directory that is being served; `records` belongs to the thread of the event loop.
 
-    `admins` are the e-mail addresses of those who may delete bundles; `buckets` is the S3 server, None if another
+    `buckets` is the S3 server, None if another
     one is used.
     """
 
     directory: DataDirectory
     settings: Settings
-    admins: frozenset[str]
     records: Connection
     writer: Writer
     ground: Ground
@@ -60,6 +60,14 @@ class Deployment:
     courier: Courier
     searcher: Searcher
     buckets: S3Service | None
+
+    def is_enabled(self, email: str) -> bool:
+        """Tell whether a user may do anything; who is not known yet may."""
+        return users.is_enabled(self.records, email)
+
+    def is_administrator(self, email: str) -> bool:
+        """Tell whether a user may do what only administrators may, such as to delete bundles."""
+        return ADMIN_ROLE in users.roles_of(self.records, email)
 
     def changed(self) -> None:
         """Let those who work in the background know that something was written."""
@@ -110,7 +118,6 @@ def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, 
     return Deployment(
         directory=directory,
         settings=settings,
-        admins=frozenset({issuer.FIRST_USER}),
         records=records,
         writer=writer,
         ground=ground,
