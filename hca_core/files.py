@@ -21,6 +21,18 @@ def temporary_beside(path: StrPath) -> str:
     return os.path.join(folder, f".{start}.{secrets.token_hex(6)}.tmp")
 
 
+def remove_temporaries(path: StrPath) -> None:
+    """Remove what writers of `path` left that were killed; call it only while nobody writes. Raises OSError."""
+    folder, name = os.path.split(os.fspath(path))
+    try:
+        found = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for one in found:
+        if one.startswith(f".{name}.") and one.endswith(".tmp"):
+            os.unlink(os.path.join(folder, one))
+
+
 def write_atomic(path: StrPath, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
     """Write `data` to `path`: a temporary file beside it with `mode` from its first byte, then a rename.
 

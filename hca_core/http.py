@@ -154,7 +154,8 @@ class Session:
             **self._environment(url),
         )
         elapsed = (time.monotonic() - started) * 1000
-        log.logger("hca.http").debug("%s %s -> %s in %.0f ms", prepared.method, url, response.status_code, elapsed)
+        told = (prepared.method, log.Redacted(url), response.status_code, elapsed)
+        log.logger("hca.http").debug("%s %s -> %s in %.0f ms", *told)
         return response
 
     def prepare(
@@ -181,6 +182,8 @@ class Session:
         if known is None:
             merged = self._session.merge_environment_settings(url, {}, None, None, None)
             known = {name: merged[name] for name in ("verify", "cert", "proxies")}
+            if _is_this_machine(parts.netloc):
+                known["proxies"] = {}  # one elsewhere could not reach it, and would read the token
             self._settings[parts.scheme, parts.netloc] = known
         return known
 
@@ -301,7 +304,12 @@ class _Exchange:
 
     def _target(self, response: requests.Response) -> str | None:
         """Return where a redirect leads, after the wait it asks for; None if it is no http URL."""
-        target = urljoin(response.url, response.headers["Location"])
+        location = response.headers["Location"]
+        try:
+            target = urljoin(response.url, location)
+            urls.origin(target)
+        except ValueError as error:
+            raise HCAError(f"the service redirects to {location!r}, which is no URL") from error
         if urlsplit(target).scheme not in ("http", "https"):
             return None
         if self.method not in ("GET", "HEAD") and (

@@ -37,7 +37,7 @@ _SHORTEST = 8  # a shorter one is in many a word
 
 def hide(*secrets: str) -> None:
     """Let `redact` take these out too, wherever they turn up; empty ones count for nothing."""
-    _hidden.update(secret for secret in secrets if len(secret) >= _SHORTEST)
+    _hidden.update(secret for secret in secrets if isinstance(secret, str) and len(secret) >= _SHORTEST)
 
 
 def redact(text: str) -> str:
@@ -47,6 +47,16 @@ def redact(text: str) -> str:
     for pattern, replacement in _SECRETS:
         text = re.sub(pattern, replacement, text)
     return text
+
+
+class Redacted:
+    """A text of a log record, whose secrets are taken out when somebody reads it; programs have logs of their own."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return redact(self._text)
 
 
 def logger(name: str = "hca") -> logging.Logger:

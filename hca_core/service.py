@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hca_core.content import Promise
     from hca_core.credentials import Need
     from hca_core.credentials.signing_in import Way
+    from hca_core.oauth.flows import Talk
     from hca_core.openapi import Operation
 
 CONTENT_KEY = "X-OpenAPI-Paginated-Content-Key"
@@ -320,7 +321,7 @@ class ServiceClient(metaclass=_ServiceType):
         else:
             self.log_in(Way.REMOTE if remote else Way.BEST)
 
-    def log_in(self, way: Way, *, port: int = 0, timeout: float = 300.0) -> None:
+    def log_in(self, way: Way, *, port: int = 0, timeout: float | None = None) -> None:
         """Log in by one of the ways of `hca_core.credentials.signing_in.Way`; see its `log_in`. Raises HCAError."""
         from hca_core.credentials import signing_in
 
@@ -339,13 +340,13 @@ class ServiceClient(metaclass=_ServiceType):
 
     def logout(self) -> None:
         """End the login at this service's host and forget it. Raises HCAError if it can't be forgotten."""
-        self.log_out()
+        self.log_out(terminal.quiet())
 
-    def log_out(self) -> bool:
-        """Do what `logout` does, and tell whether there was a login."""
+    def log_out(self, talk: Talk) -> None:
+        """Do what `logout` does, and say what came of it. Raises HCAError."""
         from hca_core.credentials import signing_in
 
-        return signing_in.log_out(self.need, self.session, terminal.talk())
+        signing_in.log_out(self.need, self.session, talk)
 
     def expired_token(self) -> bool:
         """Tell whether there is a token and it has expired, or will within seconds."""

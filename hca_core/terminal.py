@@ -13,7 +13,18 @@ def talk() -> Talk:
     """Return what tells and asks the person at the terminal."""
     from hca_core.oauth.flows import Talk
 
-    return Talk(say, _ask)
+    return Talk(_say, _ask)
+
+
+def quiet() -> Talk:
+    """Return what tells programs, in their log, and asks nobody."""
+    from hca_core import log
+    from hca_core.oauth.flows import Talk
+
+    def ask(text: str) -> str:
+        raise EOFError(text)
+
+    return Talk(log.logger().info, ask)
 
 
 def drop_typed() -> None:
@@ -27,8 +38,7 @@ def drop_typed() -> None:
         pass  # no terminal as POSIX knows it
 
 
-def say(text: str) -> None:
-    """Show a message."""
+def _say(text: str) -> None:
     prefix = "" if text.startswith("http") else "hca: "  # an address stands alone, to be copied
     sys.stderr.write(f"{prefix}{text}\n")
     sys.stderr.flush()

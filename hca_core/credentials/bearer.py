@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hca_core import log
 from hca_core.config import ASSIGNED
 from hca_core.credentials import chain, claims, entries
 from hca_core.credentials.logins import NEARLY_EXPIRED_SECONDS
@@ -46,6 +47,7 @@ class Bearer:
         self._need = need
         self._lock = threading.Lock()
         self._found: Credential | None = None
+        self._source: chain.Source | None = None
         self._watched: tuple[Any, ...] = ()
 
     def __call__(self) -> str:
@@ -63,19 +65,29 @@ class Bearer:
         watched = chain.watched(self._need.service)
         with self._lock:
             if self._found is None or watched != self._watched or _is_nearly_over(self._found):
-                self._found = chain.find(self._need)
-                # Looked at anew: to renew a login changes its file.
-                self._watched = chain.watched(self._need.service)
+                self._take(chain.find(self._need))
             return self._found
 
     def renewed(self, refused: str) -> bool:
-        """Tell whether there is another token than `refused`, which the service did not take. Raises HCAError."""
+        """Tell whether there is another token than `refused`, which the service did not take. Raises HCAError.
+
+        Only the source that gave that one is asked: nobody becomes somebody else because he was refused.
+        """
         with self._lock:
             if self._found is not None and self._found.token != refused:
                 return True  # another thread was faster
-            found = chain.find(replace(self._need, rejected=refused))
-            self._found, self._watched = found, chain.watched(self._need.service)
-            return found is not None and found.token != refused
+            source = self._source
+            found = source.ask(replace(self._need, rejected=refused)) if source else None
+            if source is None or found is None or found.token == refused:
+                return False
+            log.hide(found.token)
+            self._take((source, found))
+            return True
+
+    def _take(self, found: tuple[chain.Source, Credential] | None) -> None:
+        self._source, self._found = found or (None, None)
+        # Looked at anew: to renew a login changes its file.
+        self._watched = chain.watched(self._need.service)
 
     def advice(self) -> str | None:
         """Return what to do after a refusal: which token it was, and whether its time is over; None without one."""

@@ -12,12 +12,13 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hca_core import discover, log
 from hca_core.credentials import claims, entries, logins
 from hca_core.credentials.values import DEFAULT_PROFILE, Credential
-from hca_core.errors import ConfigError, PluginError
+from hca_core.errors import ConfigError, NetworkError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +36,12 @@ class Source(NamedTuple):
     ask: Callable[[Need], Credential | None]
 
 
-def find(need: Need) -> Credential | None:
-    """Return the token for `need`, or None if no source has one. Raises HCAError if a source can't be used."""
-    return next((found for _, found in look(need) if found is not None), None)
+def find(need: Need) -> tuple[Source, Credential] | None:
+    """Return the token for `need` and its source, or None if no source has one.
+
+    Raises HCAError if a source can't be used.
+    """
+    return next(((source, found) for source, found in look(need) if found is not None), None)
 
 
 def look(need: Need) -> Iterator[tuple[Source, Credential | None]]:
@@ -95,11 +99,18 @@ def _plugin(name: str) -> Callable[[Need], Credential | None]:
         from hca_core import plugins
 
         found = plugins.call(PROVIDERS, name, need)
-        if found is None or isinstance(found, Credential):
+        if found is None or (isinstance(found, Credential) and _is_sound(found)):
             return found
-        raise PluginError(f"the credential provider {name!r} answers with {type(found).__name__}, not a Credential")
+        kind = type(found).__name__
+        raise PluginError(f"the credential provider {name!r} answers with {kind}, not a Credential of texts")
 
     return ask
+
+
+def _is_sound(found: Credential) -> bool:
+    texts = (found.token, found.source, found.account)
+    ends = found.expires_at
+    return all(isinstance(one, str) for one in texts) and (ends is None or claims.is_moment(ends))
 
 
 def _service_account(need: Need) -> Credential | None:
@@ -119,18 +130,26 @@ def _google_default(need: Need) -> Credential | None:
 
 
 def _login(need: Need) -> Credential | None:
-    kept = logins.find(need.url, need.profile)
-    if kept is None:
+    entry = logins.find(need.url, need.profile)
+    if entry is None:
         return None
-    entry = kept.entry
     if need.rejected == entry.access_token or logins.is_nearly_expired(entry):
-        entry = logins.renewed(need.url, need.profile, entry.access_token) or entry
+        try:
+            renewed = logins.renewed(need.url, need.profile, entry.access_token)
+        except NetworkError as error:
+            if need.rejected or entry.expires_at <= time.time():
+                raise
+            log.logger().debug("%s; the login is good for a little longer", error.message)
+            renewed = entry
+        if renewed is None:
+            return None
+        entry = renewed
     return _of_entry(entry, "login" if need.profile == DEFAULT_PROFILE else f"login, profile {need.profile}")
 
 
 def _given(need: Need) -> Credential | None:
     path = os.environ.get("HCA_CREDENTIALS_FILE", "")
-    entry = entries.find(path, need.url, DEFAULT_PROFILE) if path else None
+    entry = entries.find(path, need.url, need.profile) if path else None
     return _of_entry(entry, "HCA_CREDENTIALS_FILE") if entry and entry.access_token else None
 
 

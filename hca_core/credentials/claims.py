@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from typing import Any
+from typing import Any, TypeGuard
 
 # What a header can carry (RFC 6750 allows less, but some services hand out more).
 _TOKEN = re.compile(r"[!-~]+")
@@ -33,9 +33,12 @@ def of_token(token: str) -> dict[str, Any]:
 def expiry(token: str) -> float | None:
     """Return when a token ends by its own account, in seconds since 1970 (RFC 7519 §4.1.4); None if it does not say."""
     found = of_token(token).get("exp")
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found < _LATEST:
-        return None
-    return float(found)
+    return float(found) if is_moment(found) else None
+
+
+def is_moment(value: object) -> TypeGuard[float]:
+    """Tell whether `value` is a moment that there is a date for, in seconds since 1970."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _LATEST
 
 
 def account(token: str) -> str:

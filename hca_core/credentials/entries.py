@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from hca_core import files, locking, log, paths, urls
+from hca_core.credentials import claims
 from hca_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,14 +24,15 @@ _PATIENCE_SECONDS = 20.0  # for others who write the file; each takes millisecon
 class Entry:
     """A login: its tokens, and what is needed to renew and to end it.
 
-    `expires_at` is in seconds since 1970 by this machine's clock, 0 if it is not known; `in_keyring` tells that the
-    tokens themselves are in the system's keyring.
+    `expires_at` is when the access token ends and `renew_at` when it is time for another, in seconds since 1970 by this
+    machine's clock, 0 if not known; `in_keyring` tells that the tokens themselves are in the system's keyring.
     """
 
     access_token: str = ""
     refresh_token: str = ""
     id_token: str = ""
     expires_at: float = 0.0
+    renew_at: float = 0.0
     token_endpoint: str = ""
     revocation_endpoint: str = ""
     client_id: str = ""
@@ -85,6 +88,35 @@ def keep(url: str, profile: str, entry: Entry) -> None:
     _change(lambda profiles: profiles.setdefault(profile, {}).update({host_of(url): _written(entry)}))
 
 
+def exchange(url: str, profile: str, before: Entry | None, after: Entry) -> bool:
+    """Keep `after` in place of `before`, and return True; False if something else, or nothing, is there meanwhile.
+
+    Raises ConfigError.
+    """
+    host = host_of(url)
+    done: list[bool] = []
+
+    def change(profiles: dict[str, dict[str, Any]]) -> None:
+        there = profiles.get(profile, {}).get(host)
+        if (_entry(there) if isinstance(there, dict) else None) == before:
+            profiles.setdefault(profile, {})[host] = _written(after)
+            done.append(True)
+
+    _change(change)
+    return bool(done)
+
+
+def check_writable() -> None:
+    """Raise ConfigError if nothing can be kept; better known before somebody takes the trouble to log in."""
+    try:
+        with locked("credentials", _PATIENCE_SECONDS):
+            _load(path())
+            if not os.access(os.path.dirname(os.path.realpath(path())), os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise ConfigError(f"{path()}: {error.strerror or error}; nothing could be stored") from error
+
+
 def drop(url: str, profile: str) -> Entry | None:
     """Forget what is kept for the host of `url` and `profile`, and return it. Raises ConfigError."""
     if find(path(), url, profile) is None:
@@ -111,14 +143,16 @@ def locked(name: str, patience: float) -> Iterator[None]:
 def _change(change: Callable[[dict[str, dict[str, Any]]], object]) -> None:
     """Read the file, let `change` work on its profiles, and write it, while nobody else does. Raises ConfigError."""
     file = path()
+    # A link (dotfiles kept elsewhere) stays one: what it points to is replaced.
+    target = os.path.realpath(file)
     try:
         with locked("credentials", _PATIENCE_SECONDS):
+            files.remove_temporaries(target)  # nobody else writes now: these are of processes that were killed
             profiles = _profiles(_load(file))
             change(profiles)
             kept = {name: hosts for name, hosts in profiles.items() if hosts}
             content = (json.dumps({"profiles": kept}, indent=2) + "\n").encode()
-            # A link (dotfiles kept elsewhere) stays one: what it points to is replaced.
-            files.write_atomic(os.path.realpath(file), content, mode=0o600)
+            files.write_atomic(target, content, mode=0o600)
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror or error}; nothing was stored") from error
 
@@ -129,7 +163,7 @@ def _load(file: str) -> dict[str, Any]:
             found = json.load(stream)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ConfigError(f"{file} can't be read: {reason}", hint=_HINT) from error
     if not isinstance(found, dict):
@@ -150,7 +184,7 @@ def _entry(values: Mapping[str, Any]) -> Entry:
     known: dict[str, Any] = {}
     for name, kind in _KINDS.items():
         value = values.get(name)
-        if kind is float and isinstance(value, (int, float)):
+        if kind is float and claims.is_moment(value):
             known[name] = float(value)
         elif type(value) is kind:
             known[name] = value

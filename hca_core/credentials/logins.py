@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hca_core import log
 from hca_core.credentials import claims, entries, legacy
+from hca_core.credentials.values import DEFAULT_PROFILE
 from hca_core.errors import ConfigError, HCAError, LoginError
 
 if TYPE_CHECKING:
@@ -17,31 +19,26 @@ if TYPE_CHECKING:
     from hca_core.oauth.grants import Tokens
 
 NEARLY_EXPIRED_SECONDS = 60.0
-_PATIENCE_SECONDS = 120.0  # for another process that renews; it asks the identity provider, which may be slow
-
-
-class Kept(NamedTuple):
-    """A login and whether its renewed form can be kept: one that lies in a file of others can't."""
-
-    entry: Entry
-    is_ours: bool
+_PATIENCE_SECONDS = 45.0  # for another process that renews; it asks the identity provider, which may be slow
+_LONGEST_SECONDS = 10 * 365 * 86400.0  # no token lasts longer, whatever its provider says
 
 
 # Renewed logins that could not be kept, by the access token in whose place they are: this process must not lose them.
 _unkept: dict[str, Entry] = {}
+_one_at_a_time = threading.Lock()  # where no lock between processes can be had
 
 
-def find(url: str, profile: str) -> Kept | None:
+def find(url: str, profile: str) -> Entry | None:
     """Return the login that is kept for the host of `url`, or None. Raises ConfigError, KeyringError."""
     legacy.move()
     entry = entries.find(entries.path(), url, profile)
-    is_ours = entry is not None
-    entry = entry or legacy.find(url)
+    if entry is None and profile == DEFAULT_PROFILE:
+        entry = legacy.find(url)
     if entry is None:
         return None
     if entry.in_keyring:
         entry = entry.with_secrets(_from_keyring(url, profile))
-    return Kept(_unkept.get(entry.access_token, entry), is_ours) if entry.access_token else None
+    return _unkept.get(entry.access_token, entry) if entry.access_token else None
 
 
 def keep(url: str, profile: str, entry: Entry, *, use_keyring: bool = False) -> None:
@@ -49,12 +46,15 @@ def keep(url: str, profile: str, entry: Entry, *, use_keyring: bool = False) -> 
 
     Raises ConfigError if it can't be kept.
     """
+    entries.keep(url, profile, _put_away(url, profile, entry, use_keyring=use_keyring))
+
+
+def _put_away(url: str, profile: str, entry: Entry, *, use_keyring: bool) -> Entry:
+    """Return what is written of a login, whose tokens are in the keyring then if they are to be and can be."""
     log.hide(*entry.secrets.values(), entry.client_secret)
     if use_keyring and _is_in_keyring(url, profile, entry):
-        entry = replace(entry.with_secrets({}), in_keyring=True)
-    else:
-        entry = replace(entry, in_keyring=False)
-    entries.keep(url, profile, entry)
+        return replace(entry.with_secrets({}), in_keyring=True)
+    return replace(entry, in_keyring=False)
 
 
 def forget(url: str, profile: str) -> Entry | None:
@@ -75,8 +75,10 @@ def forget(url: str, profile: str) -> Entry | None:
 
 
 def is_nearly_expired(entry: Entry) -> bool:
-    """Tell whether a login's access token has run out, or will within a minute."""
-    return 0 < entry.expires_at <= time.time() + NEARLY_EXPIRED_SECONDS
+    """Tell whether it is time to renew a login's access token: a minute before its end, less if it is a short one."""
+    if entry.expires_at <= 0:
+        return False
+    return min(entry.renew_at or entry.expires_at - NEARLY_EXPIRED_SECONDS, entry.expires_at) <= time.time()
 
 
 def from_tokens(tokens: Tokens, before: Entry) -> Entry:
@@ -84,21 +86,26 @@ def from_tokens(tokens: Tokens, before: Entry) -> Entry:
 
     What the provider says of their lifetime counts from now, so that a wrong clock of this machine does no harm.
     """
-    lifetime = tokens.expires_in
-    expires_at = time.time() + lifetime if lifetime is not None else claims.expiry(tokens.access_token) or 0.0
+    now = time.time()
+    own = claims.expiry(tokens.access_token)
+    lifetime = tokens.expires_in if tokens.expires_in is not None else own - now if own else 0.0
+    lifetime = min(max(lifetime, 0.0), _LONGEST_SECONDS)
     return replace(
         before,
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token or before.refresh_token,
         id_token=tokens.id_token or before.id_token,
-        expires_at=expires_at,
+        expires_at=now + lifetime if lifetime else 0.0,
+        renew_at=now + lifetime - min(NEARLY_EXPIRED_SECONDS, lifetime / 10) if lifetime else 0.0,
         scope=tokens.scope or before.scope,
         account=claims.account(tokens.id_token) or claims.account(tokens.access_token) or before.account,
     )
 
 
 def renewed(url: str, profile: str, refused: str) -> Entry | None:
-    """Return the login for the host of `url` with another access token than `refused`; None if it can't be renewed.
+    """Return the login for the host of `url` with another access token than `refused`, None if there is none any more.
+
+    One that can't be renewed is returned as it is.
 
     One process asks the identity provider; the others wait and take what it has kept. Raises LoginError if the login
     has ended, NetworkError if the provider can't be reached, ConfigError.
@@ -107,30 +114,59 @@ def renewed(url: str, profile: str, refused: str) -> Entry | None:
     try:
         with entries.locked(f"renewal-{digest}", _PATIENCE_SECONDS):
             return _renewed(url, profile, refused)
-    except TimeoutError:
-        raise
-    except OSError:  # no lock can be had, as in a home that can't be written: then each renews for itself
-        return _renewed(url, profile, refused)
+    except TimeoutError as error:
+        told = f"another hca is renewing the login at {entries.host_of(url)}, and has not done so for"
+        hint = "look for one that is stopped (jobs, ps), and end it"
+        raise LoginError(f"{told} {_PATIENCE_SECONDS:.0f} s", hint) from error
+    except OSError:  # no lock can be had, as in a home that can't be written: then each process renews for itself
+        with _one_at_a_time:
+            return _renewed(url, profile, refused)
 
 
 def _renewed(url: str, profile: str, refused: str) -> Entry | None:
-    kept = find(url, profile)
-    if kept is None:
-        return None
-    if kept.entry.access_token != refused:
-        return kept.entry  # somebody else was faster
-    if not kept.entry.refresh_token or not kept.entry.token_endpoint:
-        return None
-    entry = _refreshed(url, kept.entry)
+    before = find(url, profile)
+    if before is None or before.access_token != refused:
+        return before  # somebody else was faster
+    if not before.refresh_token or not before.token_endpoint:
+        return before
+    written = entries.find(entries.path(), url, profile)  # None for one that an older client kept elsewhere
+    entry = _refreshed(url, before)
     try:
-        if kept.is_ours:
-            keep(url, profile, entry, use_keyring=_is_kept_in_keyring(url, profile))
+        use_keyring = written is not None and written.in_keyring
+        if entries.exchange(url, profile, written, _put_away(url, profile, entry, use_keyring=use_keyring)):
             return entry
     except ConfigError as error:
         log.logger().warning("%s; the renewed login is good for this run only", error.message)
-    for older in [kept.entry.access_token, *(old for old, new in _unkept.items() if new == kept.entry)]:
-        _unkept[older] = entry
-    return entry
+        for older in [before.access_token, *(old for old, new in _unkept.items() if new == before)]:
+            _unkept[older] = entry
+        return entry
+    end(entry)  # somebody has logged out, or in, while we were asking: what we got is nobody's
+    return find(url, profile)
+
+
+def end(entry: Entry) -> bool:
+    """End a login at its identity provider; tell whether that was possible. A failure is told in the log."""
+    token = entry.refresh_token or entry.access_token
+    if not entry.revocation_endpoint or not token:
+        return False
+    from hca_core import http
+    from hca_core.oauth import grants
+
+    session = http.Session(http.Policy(tries=2, read_timeout=10.0))
+    try:
+        grants.revoked(
+            session,
+            revocation_endpoint=entry.revocation_endpoint,
+            client_id=entry.client_id,
+            client_secret=entry.client_secret,
+            token=token,
+        )
+    except HCAError as error:
+        log.logger().warning("%s; the login is forgotten here, but not ended there", error.message)
+        return False
+    finally:
+        session.close()
+    return True
 
 
 def _refreshed(url: str, entry: Entry) -> Entry:
@@ -155,11 +191,6 @@ def _refreshed(url: str, entry: Entry) -> Entry:
         session.close()
     log.logger().debug("the login at %s was renewed", entries.host_of(url))
     return from_tokens(tokens, entry)
-
-
-def _is_kept_in_keyring(url: str, profile: str) -> bool:
-    entry = entries.find(entries.path(), url, profile)
-    return entry is not None and entry.in_keyring
 
 
 def _keyring_name(url: str, profile: str) -> str:

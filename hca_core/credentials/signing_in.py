@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from hca_core.durations import in_words
 from hca_core.errors import HCAError, UsageError
 
 if TYPE_CHECKING:
-    from hca_core.credentials.values import Need
+    from collections.abc import Iterator
+
+    from hca_core.credentials.values import Credential, Need
     from hca_core.http import Session
     from hca_core.oauth.flows import Talk
     from hca_core.oauth.grants import Tokens
@@ -36,16 +39,18 @@ def log_in(
     *,
     way: Way = Way.BEST,
     port: int = 0,
-    timeout: float = 300.0,
+    timeout: float | None = None,
     use_keyring: bool = False,
 ) -> Entry:
     """Let a person log in at the identity provider of a service, keep the login and return it.
 
     Parameters: `port` is that of the page on this machine that the browser comes back to (0: any free one), `timeout`
-    how many seconds to wait for it. Raises LoginError, NetworkError, UsageError, ConfigError; nothing is kept then.
+    how many seconds to wait for the person (None: five minutes, or as long as a code is good). Raises LoginError,
+    NetworkError, UsageError, ConfigError; nothing is kept then.
     """
     from hca_core.oauth import provider
 
+    entries.check_writable()
     found = provider.of_service(need.url, need.settings, session)
     tokens = _tokens(found, session, talk, way, port, timeout)
     entry = logins.from_tokens(
@@ -57,9 +62,19 @@ def log_in(
             client_secret=found.client_secret,
         ),
     )
+    before = _kept(need)
     logins.keep(need.url, need.profile, entry, use_keyring=use_keyring)
+    if before is not None:
+        logins.end(before)  # nobody could, once it is not kept any more
     _tell(need, entry, talk)
     return entry
+
+
+def _kept(need: Need) -> Entry | None:
+    try:
+        return logins.find(need.url, need.profile)
+    except HCAError:
+        return None  # it can't be read, and is replaced
 
 
 def keep_token(need: Need, token: str, talk: Talk, *, use_keyring: bool = False) -> None:
@@ -74,38 +89,47 @@ def keep_token(need: Need, token: str, talk: Talk, *, use_keyring: bool = False)
     _tell_what_goes_before(need, talk)
 
 
-def log_out(need: Need, session: Session, talk: Talk) -> bool:
-    """End the login at the identity provider and forget it; tell whether there was one. Raises ConfigError.
+def log_out(need: Need, session: Session, talk: Talk) -> None:
+    """End the login at the identity provider and forget it. Raises ConfigError.
 
-    It is forgotten in any case; a provider that can't be reached is told.
+    It is forgotten in any case; what could not be ended there is told.
     """
     entry = logins.forget(need.url, need.profile)
-    if entry is not None and entry.revocation_endpoint and entry.refresh_token:
-        from hca_core.oauth import grants
-
-        try:
-            grants.revoked(
-                session,
-                revocation_endpoint=entry.revocation_endpoint,
-                client_id=entry.client_id,
-                client_secret=entry.client_secret,
-                token=entry.refresh_token,
-            )
-        except HCAError as error:
-            log.logger().warning("%s; the login is forgotten here, but not ended there", error.message)
-    _tell_what_goes_before(need, talk)
-    return entry is not None
+    talk.say(f"{'logged out of' if entry else 'there was no login at'} {entries.host_of(need.url)}")
+    if entry is not None:
+        ended = logins.end(_with_revocation(entry, need, session))
+        if not ended:
+            lasts = "until it ends by itself" if not entry.refresh_token else "as long as nobody ends it there"
+            talk.say(f"note: the token is forgotten here, but good {lasts} for whoever has a copy")
+    for _, found in _looked(need):
+        if found is not None:
+            talk.say(f"note: there is still the token of {found.source}, which is used now")
+            break
 
 
-def _tokens(found: Provider, session: Session, talk: Talk, way: Way, port: int, timeout: float) -> Tokens:
+def _with_revocation(entry: Entry, need: Need, session: Session) -> Entry:
+    """Return a login with the place where it can be ended; older clients did not keep that."""
+    if entry.revocation_endpoint or not entry.refresh_token:
+        return entry
+    from hca_core.oauth import provider
+
+    try:
+        found = provider.of_service(need.url, need.settings, session)
+    except HCAError as error:
+        log.logger().debug("no place to end the login was found: %s", error.message)
+        return entry
+    return replace(entry, revocation_endpoint=found.revocation_endpoint, client_id=entry.client_id or found.client_id)
+
+
+def _tokens(found: Provider, session: Session, talk: Talk, way: Way, port: int, timeout: float | None) -> Tokens:
     from hca_core.oauth import flows
 
     if way is Way.DEVICE and not found.device_authorization_endpoint:
         raise UsageError("this service has no login by device code", hint="use --remote")
     if way is Way.BROWSER or (way is Way.BEST and flows.has_display()):
-        return flows.browser(found, session, talk, port=port, timeout=timeout)
+        return flows.browser(found, session, talk, port=port, timeout=300.0 if timeout is None else timeout)
     if way is Way.DEVICE or (way is Way.BEST and found.device_authorization_endpoint):
-        return flows.device(found, session, talk)
+        return flows.device(found, session, talk, timeout=timeout)
     return flows.pasted(found, session, talk)
 
 
@@ -118,12 +142,18 @@ def _tell(need: Need, entry: Entry, talk: Talk) -> None:
 
 
 def _tell_what_goes_before(need: Need, talk: Talk) -> None:
-    """Say which other token would be used, now that a login was kept or forgotten."""
+    """Say which other token would be used, now that a login was kept."""
+    for source, found in _looked(need):
+        if source.name == "login":
+            return
+        if found is not None:
+            talk.say(f"note: {found.source} is set, and goes before a login")
+            return
+
+
+def _looked(need: Need) -> Iterator[tuple[chain.Source, Credential | None]]:
+    """Yield what the chain has, as far as it can be used; who uses it is told why it ends."""
     try:
-        before = next(
-            ((source, found) for source, found in chain.look(need) if found is not None or source.name == "login"), None
-        )
-    except HCAError:
-        return  # who uses it is told
-    if before is not None and before[1] is not None and before[0].name != "login":
-        talk.say(f"note: {before[1].source} is set, and goes before a login")
+        yield from chain.look(need)
+    except HCAError as error:
+        log.logger().debug("%s", error.message)

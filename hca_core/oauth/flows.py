@@ -142,10 +142,11 @@ def pasted(provider: Provider, session: http.Session, talk: Talk) -> Tokens:
     return attempt.tokens(provider, session, code, redirect_uri)
 
 
-def device(provider: Provider, session: http.Session, talk: Talk) -> Tokens:
+def device(provider: Provider, session: http.Session, talk: Talk, *, timeout: float | None = None) -> Tokens:
     """Return the tokens of a login on another device, where the person enters a code that is shown here (RFC 8628).
 
-    Raises LoginError, NetworkError.
+    Parameters: `timeout` is how many seconds the person has, if that is less than the code is good for. Raises
+    LoginError, NetworkError.
     """
     endpoint = provider.device_authorization_endpoint
     if not endpoint:
@@ -159,6 +160,7 @@ def device(provider: Provider, session: http.Session, talk: Talk) -> Tokens:
     lifetime = documents.seconds(document, "expires_in")
     if lifetime is None:
         raise LoginError(f"{endpoint} does not tell how long its code is good for", hint="log in with --remote")
+    lifetime = lifetime if timeout is None else min(lifetime, timeout)
     form = client | {"grant_type": _DEVICE_GRANT, "device_code": device_code}
     tokens = _polled(session, provider.token_endpoint, form, lifetime, documents.seconds(document, "interval") or 5.0)
     if tokens.id_token:

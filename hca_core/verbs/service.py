@@ -14,13 +14,22 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb)
-@click.option("--access-token", default="", metavar="TOKEN", help="Keep this token; @FILE or - (stdin) reads it.")
+@click.option("--access-token", metavar="TOKEN", help="Keep this token; @FILE or - (stdin) reads it.")
 @click.option("--remote", is_flag=True, help="Open the address elsewhere, and paste what it shows here.")
 @click.option("--device", is_flag=True, help="Enter a short code in a browser anywhere.")
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Where the browser comes back to.")
-@click.option("--timeout", type=click.FloatRange(1), default=300.0, metavar="SECONDS", help="How long to wait for it.")
+@click.option(
+    "--timeout", type=click.FloatRange(1), metavar="SECONDS", help="How long to wait for you.  [default: 300]"
+)
 @click.pass_context
-def login(ctx: click.Context, access_token: str, remote: bool, device: bool, port: int | None, timeout: float) -> None:
+def login(
+    ctx: click.Context,
+    access_token: str | None,
+    remote: bool,
+    device: bool,
+    port: int | None,
+    timeout: float | None,
+) -> None:
     """Log in, in a browser where there is one.
 
     Without a browser on this machine, a short code is shown that you enter in one anywhere (--device), or, where the
@@ -32,12 +41,12 @@ def login(ctx: click.Context, access_token: str, remote: bool, device: bool, por
     from hca_core.credentials.signing_in import Way
     from hca_core.errors import UsageError
 
-    if sum((bool(access_token), remote, device)) > 1:
+    if sum((access_token is not None, remote, device)) > 1:
         raise UsageError("--access-token, --remote and --device can't be used together", hint="give one of them")
-    token = text_of(access_token, ctx, None)
-    if access_token and not token.strip():
-        raise UsageError(f"there is no token in {access_token.removeprefix('@')!r}")
-    if token:
+    if access_token is not None:
+        token = text_of(access_token, ctx, None)
+        if not token.strip():
+            raise UsageError(f"there is no token in {access_token.removeprefix('@')!r}")
         _client(ctx).keep_token(token)
     else:
         way = Way.REMOTE if remote else Way.DEVICE if device else Way.BROWSER if port else Way.BEST
@@ -49,12 +58,8 @@ def login(ctx: click.Context, access_token: str, remote: bool, device: bool, por
 def logout(ctx: click.Context) -> None:
     """End the login at the service's host and forget it."""
     from hca_core import terminal
-    from hca_core.credentials.entries import host_of
 
-    client = _client(ctx)
-    was_there = client.log_out()
-    told = "logged out of" if was_there else "there was no login at"
-    terminal.say(f"{told} {host_of(client.swagger_url)}")
+    _client(ctx).log_out(terminal.talk())
 
 
 @click.command(cls=Verb)

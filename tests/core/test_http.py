@@ -693,3 +693,28 @@ def test_what_a_caller_sends_as_authorization_stays_with_its_host(session, servi
     session.request("GET", f"{service.url}/here", headers={"Authorization": "Bearer of-the-caller"})
     assert service.requests[0].headers["Authorization"] == "Bearer of-the-caller"
     assert [request.headers["Authorization"] for request in other.requests] == [None]
+
+
+def test_no_proxy_stands_between_this_machine_and_itself(service, monkeypatch):
+    """It would read the token, which goes over plain http here."""
+    with LoopbackService(host="localhost") as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        service.on("GET", "/x").reply(json={})
+        Session(QUICK).request("GET", f"{service.url}/x")
+        assert proxy.requests == []
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1:99999/", "http://[::1/", "http://127.0.0.1:abc/"])
+def test_a_redirect_to_what_is_no_url_is_told(session, service, target):
+    service.on("GET", "/x").redirect(target)
+    with pytest.raises(HCAError, match="which is no URL"):
+        session.request("GET", f"{service.url}/x")
+
+
+def test_what_programs_log_has_no_secrets(session, service, caplog):
+    """A program has handlers of its own; only the command line's take secrets out."""
+    service.on("GET", "/x").reply(json={})
+    with caplog.at_level(logging.DEBUG, "hca.http"):
+        session.request("GET", f"{service.url}/x?access_token=SECRETTOK12345&X-Amz-Signature=SECRETSIG")
+    assert "GET" in caplog.text
+    assert "SECRET" not in caplog.text

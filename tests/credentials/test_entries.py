@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,23 @@ def test_a_login_belongs_to_its_profile():
 
 
 def test_all_of_an_entry_is_kept():
-    entry = Entry("a", "r", "i", 12.5, "https://t", "https://r", "client", "secret", "email", "ann", in_keyring=True)
+    texts = {field.name: f"{field.name} hidden" for field in fields(Entry) if isinstance(field.default, str)}
+    entry = Entry(expires_at=12.5, renew_at=11.5, in_keyring=True, **texts)
     entries.keep(URL, "default", entry)
     assert entries.find(entries.path(), URL, "default") == entry
-    assert "secret" not in repr(entry)
+    assert "token" not in repr(entry)
+    assert "client" not in repr(entry)
+
+
+def test_what_a_killed_process_left_goes_with_the_next_change():
+    keep(URL, "one")
+    left = Path(entries.path()).with_name(".credentials.json.abc123.tmp")
+    left.write_text("a-token")
+    other = left.with_name(".config.json.abc123.tmp")
+    other.write_text("of another file")
+    keep(URL, "two")
+    assert not left.exists()
+    assert other.exists()
 
 
 def test_the_file_is_private(isolated_home):
@@ -113,7 +127,7 @@ def test_a_link_to_where_dotfiles_are_kept_stays_one(isolated_home):
     assert "two" in elsewhere.read_text()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "\xff", '"text"'])
+@pytest.mark.parametrize("content", ["{", "[]", "\xff", '"text"', "[" * 100_000])
 def test_a_broken_file_is_told_and_left_alone(isolated_home, content):
     path = isolated_home / ".config" / "hca" / "credentials.json"
     path.parent.mkdir(parents=True)

@@ -93,6 +93,24 @@ def test_an_overlay_is_read_and_never_changed(old, tmp_path, monkeypatch):
     assert not os.path.exists(entries.path())
 
 
+def test_it_is_for_the_default_profile_only(old, tmp_path, monkeypatch):
+    monkeypatch.setenv("HCA_CONFIG_FILE", str(tmp_path / "overlay.json"))
+    old(str(tmp_path / "overlay.json"))
+    assert Bearer(Need("dss", DSS, profile="lab")).credential() is None
+
+
+def test_one_of_an_overlay_is_kept_here_once_it_was_renewed(old, tmp_path, monkeypatch, jwt, provider):
+    """Its refresh token may be good for one renewal only."""
+    overlay = tmp_path / "overlay.json"
+    token = {"access_token": jwt(exp=time.time() - 5), "refresh_token": provider.good, "expires_at": "-1"}
+    old(str(overlay), oauth2_token=token)
+    before = overlay.read_bytes()
+    monkeypatch.setenv("HCA_CONFIG_FILE", str(overlay))
+    first = Bearer(Need("dss", DSS))()
+    assert Bearer(Need("dss", DSS))() == first
+    assert (len(provider.forms), overlay.read_bytes()) == (1, before)
+
+
 def test_one_that_cannot_be_moved_is_used_where_it_is(old, monkeypatch, caplog):
     token = old()
 

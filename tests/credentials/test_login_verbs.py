@@ -74,6 +74,7 @@ def test_a_token_from_a_file_or_from_standard_input(hca, dss, tmp_path):
         (("--access-token", "sm\N{SNOWMAN}wman"), "can't be a token"),
         (("--access-token", "@nowhere"), "can't read 'nowhere'"),
         (("--access-token", "-"), "no token"),
+        (("--access-token", ""), "no token"),
         (("--access-token", "--remote"), "needs a value"),
         (("--port", "0"), "--port"),
         (("--timeout", "0"), "--timeout"),
@@ -97,10 +98,14 @@ def test_the_profile_of_the_command_line(hca, dss):
 
 
 def test_another_token_that_goes_before_is_told(hca, dss):
-    for words in (("login", "--access-token", "kept-token"), ("logout",)):
+    told = {
+        ("login", "--access-token", "kept-token"): "HCA_TOKEN is set, and goes before a login",
+        ("logout",): "there is still the token of HCA_TOKEN, which is used now",
+    }
+    for words, note in told.items():
         outcome = hca("dss", *words, env={"HCA_TOKEN": "of-the-environment"})
         assert outcome.exit_status == 0
-        assert "HCA_TOKEN is set, and goes before a login" in outcome.stderr
+        assert note in outcome.stderr
         assert "of-the-environment" not in outcome.stderr
     assert "goes before" not in hca("dss", "login", "--access-token", "kept-token").stderr
 
@@ -178,6 +183,24 @@ def test_a_login_is_forgotten_also_if_it_cannot_be_ended(hca, dss):
     assert kept(dss) is None
 
 
+def test_what_cannot_be_ended_is_told(hca, dss):
+    hca("dss", "login", "--access-token", "kept-token")
+    assert "good until it ends by itself for whoever has a copy" in hca("dss", "logout").stderr
+
+
+def test_an_older_login_is_ended_where_the_service_says(hca, dss):
+    """Older clients did not keep where."""
+    secrets = {"client_id": "hca", "auth_uri": f"{dss.url}/authorize", "token_uri": f"{dss.url}/token"}
+    dss.on("GET", "/internal/application_secrets").reply(json={"installed": secrets})
+    dss.on("GET", "/.well-known/openid-configuration").reply(
+        json={"issuer": dss.url, "revocation_endpoint": f"{dss.url}/revoke"}
+    )
+    dss.on("POST", "/revoke").reply(json={})
+    entries.keep(dss.url, "default", Entry("access-token", "refresh-token", token_endpoint=f"{dss.url}/token"))
+    assert hca("dss", "logout").exit_status == 0
+    assert [request.json()["token"] for request in dss.asked("POST", "/revoke")] == ["refresh-token"]
+
+
 def test_a_python_program_is_the_same_person(dss, jwt):
     client = hca_core.client("dss")
     client.login(access_token=jwt(email="ann@example.org", exp=time.time() + 3600))
@@ -216,7 +239,7 @@ def test_a_login_in_the_keyring_is_renewed_there(hca, dss, provider, monkeypatch
     text = Path(entries.path()).read_text()
     assert "refresh-" not in text
     assert "eyJ" not in text
-    assert logins.find(dss.url, "default").entry.refresh_token == "refresh-1-secret"
+    assert logins.find(dss.url, "default").refresh_token == "refresh-1-secret"
 
 
 def test_a_keyring_that_fails_loses_nothing(hca, dss, tmp_path, monkeypatch):
@@ -244,10 +267,15 @@ def test_a_configuration_folder_that_cannot_be_written(hca, dss, isolated_home):
     folder = isolated_home / ".config" / "hca"
     folder.parent.mkdir()
     folder.write_text("a file, not a folder")
-    outcome = hca("dss", "login", "--access-token", "T0ken-of-mine")
-    assert outcome.exit_status == 2
-    assert "nothing was stored" in outcome.stderr
-    assert "Traceback" not in outcome.stderr
+    for words, told in {
+        ("--access-token", "T0ken"): "nothing was stored",
+        ("--remote",): "nothing could be stored",
+    }.items():
+        outcome = hca("dss", "login", *words)
+        assert outcome.exit_status == 2
+        assert told in outcome.stderr
+        assert "Traceback" not in outcome.stderr
+    assert dss.requests == []  # nobody has to log in for nothing
 
 
 def test_nothing_heavy_is_loaded_for_a_token_of_the_environment(dss):

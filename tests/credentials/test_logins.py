@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from hca_core import http
 from hca_core.credentials import entries, logins
 from hca_core.credentials.bearer import Bearer
 from hca_core.credentials.values import Credential
-from hca_core.errors import LoginError, NetworkError, ServiceRefusedError
+from hca_core.errors import LoginError, NetworkError, PluginError, ServiceRefusedError
 from hca_core.http import Policy, Session
 from hca_core.testing import LoopbackService, reply
 
@@ -66,12 +67,97 @@ def test_one_that_ends_within_a_minute_is_renewed_before_it_is_sent(provider, ne
     assert Bearer(need)() != entry.access_token
 
 
-def test_a_process_that_lives_on_goes_on_renewing(provider, need):
-    provider.lifetime = 30  # each token is nearly over as soon as it is there
+@pytest.fixture
+def later(monkeypatch):
+    """Return a function that lets seconds pass."""
+    real, passed = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
+
+    def let_pass(seconds):
+        passed[0] += seconds
+
+    return let_pass
+
+
+def test_a_process_that_lives_on_goes_on_renewing(provider, need, later):
     entries.keep(URL, "default", provider.entry())
     bearer = Bearer(need)
-    assert len({bearer() for _ in range(5)}) == 5
-    assert len(provider.forms) == 5
+    tokens = [bearer()]
+    for _ in range(4):
+        later(provider.lifetime - 50)
+        tokens += [bearer(), bearer()]
+    assert len(set(tokens)) == len(provider.forms) == 5
+
+
+def test_a_short_lifetime_is_used_to_nearly_its_end(provider, need, later):
+    provider.lifetime = 30
+    entries.keep(URL, "default", provider.entry())
+    bearer = Bearer(need)
+    first = bearer()
+    later(20)
+    assert bearer() == first
+    later(8)
+    assert bearer() != first
+    assert len(provider.forms) == 2
+
+
+@pytest.mark.parametrize("lifetime", [1e17, 1e300, 0, -5])
+def test_a_lifetime_that_cannot_be_is_no_trouble(provider, need, lifetime, kept):
+    provider.lifetime = lifetime
+    entries.keep(URL, "default", provider.entry())
+    bearer = Bearer(need)
+    assert bearer() == bearer()
+    assert kept().expires_at < time.time() + 11 * 365 * 86400
+
+
+def test_what_is_good_for_a_moment_longer_is_used_while_the_provider_is_away(provider, need, service):
+    entry = provider.entry(expires_at=time.time() + 40)
+    service.on("POST", "/away").fail(503, times=20)
+    entries.keep(URL, "default", replace(entry, token_endpoint=f"{service.url}/away"))
+    assert Bearer(need)() == entry.access_token
+
+
+def test_a_logout_while_a_login_is_renewed_wins(provider, need, kept, service):
+    """And what the provider gave meanwhile is ended there."""
+    service.on("POST", "/revoke").reply(json={})
+    answer = provider._answer
+
+    def slow(request):
+        entries.drop(URL, "default")
+        return answer(request)
+
+    service.on("POST", "/slow").reply(slow)
+    entries.keep(
+        URL,
+        "default",
+        provider.entry(token_endpoint=f"{service.url}/slow", revocation_endpoint=f"{service.url}/revoke"),
+    )
+    with pytest.raises(LoginError, match="needs a login"):
+        Bearer(need)()
+    assert kept() is None
+    assert [request.json()["token"] for request in service.asked("POST", "/revoke")] == ["refresh-1-secret"]
+
+
+def test_a_login_while_another_is_renewed_wins(provider, need, kept, service):
+    answer = provider._answer
+
+    def slow(request):
+        entries.keep(URL, "default", entries.Entry("the-new-login"))
+        return answer(request)
+
+    service.on("POST", "/slow").reply(slow)
+    entries.keep(URL, "default", provider.entry(token_endpoint=f"{service.url}/slow"))
+    assert Bearer(need)() == "the-new-login"
+    assert kept().access_token == "the-new-login"
+
+
+def test_one_who_is_stopped_does_not_stop_others_for_long(provider, need, monkeypatch):
+    monkeypatch.setattr(logins, "_PATIENCE_SECONDS", 0.2)
+    entries.keep(URL, "default", provider.entry())
+    digest = hashlib.sha256(b"default https://weather.example.org").hexdigest()[:16]
+    with entries.locked(f"renewal-{digest}", 1), pytest.raises(LoginError, match="another hca is renewing") as told:
+        Bearer(need)()
+    assert "stopped" in told.value.hint
 
 
 def test_threads_renew_once(provider, need):
@@ -157,8 +243,9 @@ def test_one_that_cannot_be_renewed_is_sent_as_it_is(need, jwt):
     assert bearer.advice() == f"{comes}; hca weather login, or set HCA_TOKEN"
 
 
-def test_in_a_home_that_cannot_be_written_the_renewed_one_lives_in_memory(provider, need, kept, monkeypatch, caplog):
-    provider.lifetime = 30
+def test_in_a_home_that_cannot_be_written_the_renewed_one_lives_in_memory(
+    provider, need, kept, monkeypatch, caplog, later
+):
     before = provider.entry()
     entries.keep(URL, "default", before)
 
@@ -168,7 +255,10 @@ def test_in_a_home_that_cannot_be_written_the_renewed_one_lives_in_memory(provid
     monkeypatch.setattr(entries.files, "write_atomic", refused)
     monkeypatch.setattr(entries.locking, "held", refused)
     bearer = Bearer(need)
-    tokens = [bearer() for _ in range(3)]
+    tokens = [bearer()]
+    for _ in range(2):
+        later(provider.lifetime - 50)
+        tokens.append(bearer())
     assert len(set(tokens)) == 3  # renewed with the newest refresh token each time: an older one is not good any more
     assert kept() == before
     assert "good for this run only" in caplog.text
@@ -219,6 +309,31 @@ def test_a_token_that_the_service_refuses_is_renewed_once(provider, need, weathe
     with pytest.raises(ServiceRefusedError):
         session_.request("GET", f"{url}/today", authenticated=True)
     assert len(weather.service.asked("GET", "/today")) == 2  # with the one we have, and with one more
+
+
+def test_who_is_refused_does_not_become_somebody_else(need, weather, monkeypatch, plugin):
+    """A login that lies there too must not be sent in place of the identity that was chosen."""
+    url = weather.service.url
+    entries.keep(url, "default", entries.Entry("the-login-of-a-person"))
+    given = {"token": "of-the-vault"}
+    plugin(
+        "acme",
+        entry_points={
+            "hca.credentials": {"vault": lambda need: None if need.rejected else Credential(**given, source="v")}
+        },
+    )
+    bearer = Bearer(replace(need, url=url))
+    weather.good = "the-login-of-a-person"
+    with pytest.raises(ServiceRefusedError):
+        session(bearer, url).request("GET", f"{url}/today", authenticated=True)
+    assert [request.headers["Authorization"] for request in weather.service.requests] == ["Bearer of-the-vault"]
+
+
+@pytest.mark.parametrize("wrong", [{"token": None}, {"token": b"x"}, {"token": "t", "expires_at": float("inf")}])
+def test_what_is_no_credential_is_told(need, plugin, wrong):
+    plugin("acme", entry_points={"hca.credentials": {"vault": lambda need: Credential(source="v", **wrong)}})
+    with pytest.raises(PluginError, match="'vault' answers with Credential, not a Credential of texts"):
+        Bearer(need)()
 
 
 def test_many_threads_that_are_refused_renew_once(provider, need, weather):

@@ -229,7 +229,7 @@ def test_a_store_of_the_format_before_gets_what_is_new(data: Path, hca: Hca, lau
     made.process.wait()
     with closing(sqlite3.connect(made.directory.store)) as older:
         bundles = older.execute("SELECT COUNT(*) FROM bundles").fetchone()
-        for table in ("sessions", "codes", "refresh_tokens", "devices", "service_accounts"):
+        for table in ("sessions", "browsers", "codes", "refresh_tokens", "devices", "service_accounts"):
             older.execute(f"DROP TABLE {table}")
         ours = "SELECT name FROM sqlite_master WHERE name LIKE 'fusillade%' AND type = 'table'"
         for (name,) in older.execute(ours).fetchall():

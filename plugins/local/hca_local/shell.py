@@ -28,6 +28,7 @@ def variables(directory: DataDirectory, state: State) -> dict[str, str | None]:
         "HCA_CONFIG_FILE": str(directory.config),
         "HCA_CREDENTIALS_FILE": str(directory.credentials),
         "HCA_AUTH_URL": None,
+        "HCA_PROFILE": None,
         "HCA_DSS_URL": None,
         "AWS_ENDPOINT_URL_S3": state.s3_url,
     }
