@@ -85,24 +85,25 @@ def read(file: str, profile: str) -> dict[str, Entry]:
 
 def keep(url: str, profile: str, entry: Entry) -> None:
     """Keep `entry` for the host of `url` and `profile`, in place of what was there. Raises ConfigError."""
-    _change(lambda profiles: profiles.setdefault(profile, {}).update({host_of(url): _written(entry)}))
+    change(url, profile, lambda there: entry)
 
 
-def exchange(url: str, profile: str, before: Entry | None, after: Entry) -> bool:
-    """Keep `after` in place of `before`, and return True; False if something else, or nothing, is there meanwhile.
+def change(url: str, profile: str, make: Callable[[Entry | None], Entry | None]) -> bool:
+    """Keep for the host of `url` and `profile` what `make` makes of what is there; None leaves that as it is.
 
-    Raises ConfigError.
+    Nobody else changes it meanwhile. Returns whether it was changed. Raises ConfigError.
     """
     host = host_of(url)
     done: list[bool] = []
 
-    def change(profiles: dict[str, dict[str, Any]]) -> None:
+    def work(profiles: dict[str, dict[str, Any]]) -> None:
         there = profiles.get(profile, {}).get(host)
-        if (_entry(there) if isinstance(there, dict) else None) == before:
-            profiles.setdefault(profile, {})[host] = _written(after)
+        made = make(_entry(there) if isinstance(there, dict) else None)
+        if made is not None:
+            profiles.setdefault(profile, {})[host] = _written(made)
             done.append(True)
 
-    _change(change)
+    _change(work)
     return bool(done)
 
 

@@ -46,7 +46,8 @@ def keep(url: str, profile: str, entry: Entry, *, use_keyring: bool = False) -> 
 
     Raises ConfigError if it can't be kept.
     """
-    entries.keep(url, profile, _put_away(url, profile, entry, use_keyring=use_keyring))
+    # The keyring too is changed while nobody else does: the two must be of one login.
+    entries.change(url, profile, lambda there: _put_away(url, profile, entry, use_keyring=use_keyring))
 
 
 def _put_away(url: str, profile: str, entry: Entry, *, use_keyring: bool) -> Entry:
@@ -131,9 +132,13 @@ def _renewed(url: str, profile: str, refused: str) -> Entry | None:
         return before
     written = entries.find(entries.path(), url, profile)  # None for one that an older client kept elsewhere
     entry = _refreshed(url, before)
-    try:
+
+    def kept(there: Entry | None) -> Entry | None:
         use_keyring = written is not None and written.in_keyring
-        if entries.exchange(url, profile, written, _put_away(url, profile, entry, use_keyring=use_keyring)):
+        return _put_away(url, profile, entry, use_keyring=use_keyring) if there == written else None
+
+    try:
+        if entries.change(url, profile, kept):
             return entry
     except ConfigError as error:
         log.logger().warning("%s; the renewed login is good for this run only", error.message)

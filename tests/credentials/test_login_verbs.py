@@ -242,6 +242,24 @@ def test_a_login_in_the_keyring_is_renewed_there(hca, dss, provider, monkeypatch
     assert logins.find(dss.url, "default").refresh_token == "refresh-1-secret"
 
 
+def test_a_login_in_the_keyring_while_another_is_renewed_wins(dss, provider, monkeypatch):
+    from hca_core.credentials import logins
+
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyrings.alt.file.PlaintextKeyring")
+    answer = provider._answer
+
+    def slow(request):
+        logins.keep(dss.url, "default", Entry("the-new-login"), use_keyring=True)
+        return answer(request)
+
+    dss.on("POST", "/slow").reply(slow)
+    logins.keep(dss.url, "default", provider.entry(token_endpoint=f"{dss.url}/slow"), use_keyring=True)
+    assert (
+        logins.renewed(dss.url, "default", logins.find(dss.url, "default").access_token).access_token == "the-new-login"
+    )
+    assert logins.find(dss.url, "default").access_token == "the-new-login"
+
+
 def test_a_keyring_that_fails_loses_nothing(hca, dss, tmp_path, monkeypatch):
     (tmp_path / "raising_keyring.py").write_text(RAISING)
     env = {"HCA_KEYRING": "1", "PYTHON_KEYRING_BACKEND": "raising_keyring.Keyring", "PYTHONPATH": str(tmp_path)}
