@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import closing
 
 import pytest
@@ -261,6 +262,9 @@ def test_a_disabled_account_may_nothing_and_an_administrator_finds_the_way_back(
     assert person.send("DELETE", "/role/fusillade_admin").status_code == 200
     assert person.send("GET", "/users").status_code == 403
     data = ("--data", str(deployment.directory.root))
+    with closing(sqlite3.connect(deployment.directory.store)) as store, store:
+        deny = json.dumps({"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}})
+        store.execute("UPDATE fusillade_nodes SET policy=? WHERE name='user_default'", (deny,))
     assert run_hca("local", "admin", "Ben@Example.org", *data).exit_status == 0
     assert run_hca("local", "admin", "no address", *data).exit_status == 2
     assert person.send("GET", "/users", token=token).status_code == 200

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hca_local.fusillade import defaults
-from hca_local.policies.documents import Policy, identity_policy
+from hca_local.policies.documents import DENY, Policy, identity_policy
 from hca_local.policies.evaluation import Source
 
 if TYPE_CHECKING:
@@ -33,14 +33,28 @@ def bootstrap(connection: Connection, admin: str) -> None:
 
 
 def make_administrator(connection: Connection, user: str) -> None:
-    """Let `user` do everything, whatever has been made of the roles and groups of the beginning since."""
+    """Let `user` do everything, whatever has been made of the roles and groups of the beginning since.
+
+    He leaves groups and roles that deny anything: a Deny would count more than all that he may.
+    """
     bootstrap(connection, user)
-    policy = json.dumps(defaults.ADMIN_POLICY)
-    connection.execute("UPDATE fusillade_nodes SET enabled=1 WHERE kind=? AND name=?", (USER, user))
-    connection.execute("UPDATE fusillade_nodes SET policy=NULL WHERE kind=? AND name=?", (USER, user))
-    connection.execute(
-        "UPDATE fusillade_nodes SET policy=? WHERE kind=? AND name=?", (policy, ROLE, defaults.ADMIN_ROLE)
-    )
+    connection.execute("UPDATE fusillade_nodes SET enabled=1, policy=NULL WHERE kind=? AND name=?", (USER, user))
+    row = (json.dumps(defaults.ADMIN_POLICY), ROLE, defaults.ADMIN_ROLE)
+    connection.execute("UPDATE fusillade_nodes SET policy=? WHERE kind=? AND name=?", row)
+    for kind in (GROUP, ROLE):
+        for name in linked(connection, (USER, user), kind):
+            if _denies(connection, (kind, name)):
+                connection.execute(
+                    "DELETE FROM fusillade_links WHERE kind=? AND name=? AND of_kind=? AND of_name=?",
+                    (USER, user, kind, name),
+                )
+
+
+def _denies(connection: Connection, node: tuple[str, str]) -> bool:
+    """Tell whether the policy of a group or role, or of a role of the group, denies anything."""
+    nodes = [node, *((ROLE, role) for role in linked(connection, node, ROLE))]
+    texts = [policy_text(connection, kind, name) for kind, name in nodes]
+    return any(one.effect == DENY for text in texts if text for one in _parsed(text).statements)
 
 
 def provision(connection: Connection, user: str) -> None:
