@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 PREFIX = "hca."
 PLUGINS = "hca.plugins"
+CREDENTIALS = "hca.credentials"  # functions that give tokens
 
 
 class EntryPoint(NamedTuple):

@@ -96,13 +96,25 @@ def load(name: str) -> Any:
     return _register(entry, lambda: _load_with_stevedore(name))
 
 
+def named(entry: discover.EntryPoint) -> Callable[..., Any]:
+    """Return the function that `entry`, one of a group that plugins are found in by name, names. Raises PluginError."""
+    if sum(one.name == entry.name for one in discover.declared(entry.group)) > 1:
+        # stevedore would refuse the name; here the first on the path wins, as for commands.
+        found = _guarded(entry, lambda: _import(entry.target))
+    else:
+        found = _guarded(entry, lambda: _load_with_stevedore(entry.name, entry.group))
+    if not callable(found):
+        raise _unusable(entry, f"{entry.target} is not a function")
+    return found  # type: ignore[no-any-return]
+
+
 def call(group: str, name: str, *arguments: Any) -> Any:
     """Call what the entry point `name` of `group` names and return its answer.
 
     Raises the HCAErrors that it raises, PluginError for anything else that goes wrong in it.
     """
     entry = discover.installed(group)[name]
-    function = _guarded(entry, lambda: _load_with_stevedore(name, group))
+    function = named(entry)
 
     def answered() -> tuple[Any, HCAError | None]:
         try:

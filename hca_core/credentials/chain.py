@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from hca_core.credentials.entries import Entry
     from hca_core.credentials.values import Need
 
-PROVIDERS = "hca.credentials"
-
 
 class Source(NamedTuple):
     """One place where a token may be: a short name for people, and what asks it."""
@@ -62,7 +60,7 @@ def sources(need: Need) -> list[Source]:
         Source(f"HCA_{need.service.upper()}_TOKEN", lambda need: _variable(f"HCA_{need.service.upper()}_TOKEN")),
         Source("HCA_TOKEN", lambda need: _variable("HCA_TOKEN")),
         Source("HCA_TOKEN_FILE", _token_file),
-        *(Source(f"plugin {name}", _plugin(name)) for name in sorted(discover.installed(PROVIDERS))),
+        *(Source(f"plugin {name}", _plugin(name)) for name in sorted(discover.installed(discover.CREDENTIALS))),
         Source("service account", _service_account),
         Source("login", _login),
         Source("HCA_CREDENTIALS_FILE", _given),
@@ -98,7 +96,7 @@ def _plugin(name: str) -> Callable[[Need], Credential | None]:
     def ask(need: Need) -> Credential | None:
         from hca_core import plugins
 
-        found = plugins.call(PROVIDERS, name, need)
+        found = plugins.call(discover.CREDENTIALS, name, need)
         if found is None or (isinstance(found, Credential) and _is_sound(found)):
             return found
         kind = type(found).__name__

@@ -32,11 +32,11 @@ def plugins(check: bool, show: Show) -> int:
 
 
 def describe(*, check: bool) -> list[dict[str, Any]]:
-    """Return a row for each declared plugin and subcommand; with `check` each usable one is loaded."""
+    """Return a row for each declared plugin, subcommand and provider; with `check` each usable one is loaded."""
     from hca_core.plugins import location
 
     rows = []
-    for group in sorted({PLUGINS_FIRST, *_subcommand_groups()}, key=lambda name: (name != PLUGINS_FIRST, name)):
+    for group in (discover.PLUGINS, *sorted(_subcommand_groups()), discover.CREDENTIALS):
         usable = discover.installed(group)
         for entry in discover.declared(group):
             state = _state(entry, usable)
@@ -45,9 +45,8 @@ def describe(*, check: bool) -> list[dict[str, Any]]:
                 started = time.perf_counter()
                 state = _checked(entry)
                 seconds = round(time.perf_counter() - started, 3)
-            parent = group.removeprefix("hca.commands.").replace(".", " ") + " " if group != PLUGINS_FIRST else ""
             row = {
-                "command": f"{parent}{entry.name}",
+                "command": _called(entry),
                 "distribution": entry.distribution,
                 "version": entry.version,
                 "state": state,
@@ -57,7 +56,13 @@ def describe(*, check: bool) -> list[dict[str, Any]]:
     return rows
 
 
-PLUGINS_FIRST = discover.PLUGINS
+def _called(entry: discover.EntryPoint) -> str:
+    """Return how people call what `entry` names: the words of a command, or what kind of thing it is."""
+    if entry.group == discover.PLUGINS:
+        return entry.name
+    if entry.group == discover.CREDENTIALS:
+        return f"(credentials) {entry.name}"
+    return f"{entry.group.removeprefix('hca.commands.').replace('.', ' ')} {entry.name}"
 
 
 def _subcommand_groups() -> list[str]:
@@ -86,6 +91,8 @@ def _checked(entry: discover.EntryPoint) -> str:
         if entry.group == discover.PLUGINS:
             loader.load(entry.name)
             loader.command(entry.name)
+        elif entry.group == discover.CREDENTIALS:
+            loader.named(entry)
         else:
             loader.subcommand(entry)
     except HCAError as error:

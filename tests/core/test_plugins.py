@@ -304,3 +304,20 @@ def test_what_a_plugin_prints_at_import_is_not_a_result(plugin, hca):
     assert outcome.stderr.count("flood") == 2 * 20_000 * 10
     assert hca("plugins", "--check", "--output", "json").json()
     assert hca("--help").stderr == ""
+
+
+def test_providers_of_tokens_are_listed_and_checked(plugin, hca):
+    plugin("good", entry_points={"hca.credentials": {"vault": print}})
+    plugin("bad", entry_points={"hca.credentials": {"broken": "nowhere:function", "value": "os:sep"}})
+    listed = {row["command"]: row["state"] for row in hca("plugins", "--output", "json").json()}
+    assert {name: state for name, state in listed.items() if "credentials" in name} == {
+        "(credentials) vault": "ok",
+        "(credentials) broken": "ok",
+        "(credentials) value": "ok",
+    }
+    outcome = hca("plugins", "--check", "--output", "json")
+    checked = {row["command"]: row["state"] for row in outcome.json()}
+    assert outcome.exit_status == 8
+    assert checked["(credentials) vault"] == "ok"
+    assert checked["(credentials) broken"].startswith("broken: ModuleNotFoundError")
+    assert checked["(credentials) value"] == "broken: os:sep is not a function"
