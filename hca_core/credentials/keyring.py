@@ -42,15 +42,6 @@ def delete(name: str) -> None:
     _asked({"action": "delete", "name": name})
 
 
-def probe() -> str:
-    """Return an empty text if the keyring can be used, else why not, in words."""
-    try:
-        read("probe")
-    except KeyringError as error:
-        return error.message
-    return ""
-
-
 def _asked(request: dict[str, str]) -> Any:
     """Return what the child process answers to `request`. Raises KeyringError."""
     import subprocess

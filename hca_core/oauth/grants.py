@@ -90,31 +90,6 @@ def revoked(session: http.Session, *, revocation_endpoint: str, client_id: str, 
         posted(session, revocation_endpoint, {"token": token} | of_client(client_id, client_secret))
 
 
-def userinfo(session: http.Session, *, userinfo_endpoint: str, access_token: str) -> dict[str, Any]:
-    """Return what the provider says of who an access token belongs to (OpenID Connect Core §5.3).
-
-    Raises LoginError, NetworkError.
-    """
-    from hca_core import http
-
-    log.hide(access_token)
-    # A session of its own: only one that knows the token as its own keeps it from hosts that redirects lead to.
-    asking = http.Session(
-        session.policy,
-        token=lambda: access_token,
-        token_origin=userinfo_endpoint,
-        stopped=session.stopped,
-        hint=session.hint,
-    )
-    try:
-        response = asking.request("GET", userinfo_endpoint, authenticated=True)
-    except ServiceError as error:
-        raise _refusal(error, {"token": access_token}) from None
-    finally:
-        asking.close()
-    return documents.decoded(response.content, userinfo_endpoint)
-
-
 def of_client(client_id: str, client_secret: str) -> dict[str, str]:
     """Return the fields that tell which program asks (RFC 6749 §2.3.1); most programs of people have no secret."""
     return {"client_id": client_id} | ({"client_secret": client_secret} if client_secret else {})

@@ -23,7 +23,6 @@ _ENDPOINTS = (
     "authorization_endpoint",
     "token_endpoint",
     "revocation_endpoint",
-    "userinfo_endpoint",
     "device_authorization_endpoint",
 )
 _TEXTS = ("client_id", "client_secret", "issuer", "audience", *_ENDPOINTS)
@@ -47,7 +46,6 @@ class Provider:
     client_id: str
     client_secret: str = field(default="", repr=False)
     revocation_endpoint: str = ""
-    userinfo_endpoint: str = ""
     device_authorization_endpoint: str = ""
     audience: str = ""
     scopes: tuple[str, ...] = DEFAULT_SCOPES

@@ -12,7 +12,6 @@ from hca_core import log
 from hca_core.errors import ExitStatus, LoginError, NetworkError
 from hca_core.oauth import documents, grants
 from hca_core.oauth.grants import GrantRefusedError
-from hca_core.testing import reply
 
 
 @pytest.fixture
@@ -214,26 +213,3 @@ def test_a_revocation_that_is_refused_is_told(op, session):
     with pytest.raises(GrantRefusedError, match="invalid_client"):
         revoke(op, session)
     assert len(op.revocations) == 1
-
-
-def test_the_user_is_told_with_the_token_in_the_header(op, session):
-    endpoint = f"{op.url}/oauth/userinfo"
-    found = grants.userinfo(session, userinfo_endpoint=endpoint, access_token="access-1")
-    assert found == {"email": "ada@example.org"}
-
-
-@pytest.mark.parametrize("target", ["/x", "/x?a=ä b"])
-def test_a_redirect_of_userinfo_does_not_take_the_token_along(service, other, session, target):
-    service.on("GET", "/u").redirect(other.url + target)
-    other.on("GET", "/x").reply(json={})
-    grants.userinfo(session, userinfo_endpoint=f"{service.url}/u", access_token="access-1")
-    assert service.requests[0].headers["Authorization"] == "Bearer access-1"
-    assert other.requests[0].headers["Authorization"] is None
-
-
-def test_userinfo_that_is_refused_or_junk_is_a_login_error(service, session):
-    service.on("GET", "/u").reply(reply(status=401, json={"error": "invalid_token"})).reply(json=[])
-    with pytest.raises(GrantRefusedError, match="invalid_token"):
-        grants.userinfo(session, userinfo_endpoint=f"{service.url}/u", access_token="access-1")
-    with pytest.raises(LoginError, match="no object"):
-        grants.userinfo(session, userinfo_endpoint=f"{service.url}/u", access_token="access-1")

@@ -25,7 +25,6 @@ def test_a_service_names_its_provider_and_that_its_endpoints(op, found):
         token_endpoint=f"{op.url}/oauth/token",
         client_id="hca-of-tests",
         revocation_endpoint=f"{op.url}/oauth/revoke",
-        userinfo_endpoint=f"{op.url}/oauth/userinfo",
         device_authorization_endpoint=f"{op.url}/oauth/device/code",
     )
     assert found.scopes == ("openid", "email", "offline_access")
@@ -165,9 +164,7 @@ def test_a_service_elsewhere_cant_send_a_login_to_this_machine(service, monkeypa
     session.close()
 
 
-@pytest.mark.parametrize(
-    "name", ["token_endpoint", "revocation_endpoint", "userinfo_endpoint", "device_authorization_endpoint"]
-)
+@pytest.mark.parametrize("name", ["token_endpoint", "revocation_endpoint", "device_authorization_endpoint"])
 def test_every_endpoint_of_a_discovery_document_is_looked_at(op, session, name):
     document = op.discovery(None) | {name: "http://id.example/x"}
     op.service.on("GET", SECRETS)._answers.clear()
@@ -177,7 +174,7 @@ def test_every_endpoint_of_a_discovery_document_is_looked_at(op, session, name):
         of_service(op.url, {}, session)
 
 
-@pytest.mark.parametrize("name", ["authorization_endpoint", "userinfo_endpoint"])
+@pytest.mark.parametrize("name", ["authorization_endpoint", "revocation_endpoint"])
 def test_every_endpoint_of_the_configuration_is_looked_at(session, name):
     with pytest.raises(LoginError, match="is not https"):
         of_service("https://h.invalid", {"oauth": {**COMPLETE, name: "http://id.example/x"}}, session)
