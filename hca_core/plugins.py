@@ -90,19 +90,12 @@ def load(name: str) -> Any:
     if known is not None:
         return known
     entry = _entry(name)
-    if sum(one.name == name for one in discover.declared(discover.PLUGINS)) > 1:
-        # stevedore would import them all and then refuse the name; here the first on the path wins, as for commands.
-        return _register(entry, lambda: _import(entry.target))
-    return _register(entry, lambda: _load_with_stevedore(name))
+    return _register(entry, lambda: _found(entry))
 
 
 def named(entry: discover.EntryPoint) -> Callable[..., Any]:
     """Return the function that `entry`, one of a group that plugins are found in by name, names. Raises PluginError."""
-    if sum(one.name == entry.name for one in discover.declared(entry.group)) > 1:
-        # stevedore would refuse the name; here the first on the path wins, as for commands.
-        found = _guarded(entry, lambda: _import(entry.target))
-    else:
-        found = _guarded(entry, lambda: _load_with_stevedore(entry.name, entry.group))
+    found = _guarded(entry, lambda: _found(entry))
     if not callable(found):
         raise _unusable(entry, f"{entry.target} is not a function")
     return found  # type: ignore[no-any-return]
@@ -128,10 +121,14 @@ def call(group: str, name: str, *arguments: Any) -> Any:
     return answer
 
 
-def _load_with_stevedore(name: str, group: str = discover.PLUGINS) -> Any:
+def _found(entry: discover.EntryPoint) -> Any:
+    """Return what `entry` names, loaded by stevedore."""
+    if sum(one.name == entry.name for one in discover.declared(entry.group)) > 1:
+        # stevedore would import them all and then refuse the name; here the first on the path wins, as for commands.
+        return _import(entry.target)
     from stevedore.driver import DriverManager
 
-    return DriverManager(group, name).driver
+    return DriverManager(entry.group, entry.name).driver
 
 
 def _register(entry: discover.EntryPoint, find: Callable[[], Any]) -> Any:

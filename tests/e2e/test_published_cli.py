@@ -218,7 +218,9 @@ def test_post_bundles_checkout(script, hca, until):
     told = json.loads(result.stdout)
     assert told.keys() == {"checkout_job_id"}
     words = ("dss", "get-bundles-checkout", "--replica", "aws", "--checkout-job-id", told["checkout_job_id"])
-    assert json.loads(hca(*words).stdout)["status"] in ("RUNNING", "SUCCEEDED")  # it takes a second
+    seen = json.loads(hca(*words).stdout)
+    # It takes a second at least, and a busy machine may take longer to ask.
+    assert seen == {"status": "RUNNING"} or seen.keys() == {"status", "location"}
     done = until(lambda: (state := json.loads(hca(*words).stdout))["status"] != "RUNNING" and state)
     assert done["status"] == "SUCCEEDED"
     assert done["location"].endswith("/bundles/fff746b3-e3eb-496a-88a3-5fa1fa358392.2019-08-01T200147.130156Z")
