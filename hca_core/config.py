@@ -171,9 +171,10 @@ class HCAConfig(Section):
     def _ensure(self, section: str) -> None:
         """Bring in a service section's packaged defaults and environment when it is first asked for.
 
-        The section of service "weather" is "WeatherClient", so only that plugin is loaded, not every installed one.
+        The section of service "weather" is "WeatherClient", or "weather" where it was published as that, so only that
+        plugin is loaded, not every installed one.
         """
-        if section in self._sections or not section.endswith("Client"):
+        if section in self._sections or not _is_of_a_service(section):
             return
         service = section.removesuffix("Client")
         self._sections[section] = {}, {}  # marked first: a plugin that reads the configuration must not come back here
@@ -296,6 +297,14 @@ def redacted(value: Any, key: str = "") -> Any:
     if value and any(word in words for word in SECRETS) and not words.endswith(("_uri", "_url")):
         return "***"
     return log.redact(value) if isinstance(value, str) else value
+
+
+def _is_of_a_service(section: str) -> bool:
+    if section.endswith("Client"):
+        return True
+    from hca_core import discover
+
+    return section in discover.installed(discover.PLUGINS)
 
 
 def _defaults(service: str) -> Mapping[str, Mapping[str, object]]:

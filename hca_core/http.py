@@ -50,10 +50,11 @@ class Policy(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What a request carries: a JSON document, or the fields of a form; at most one of the two."""
+    """What a request carries: a JSON document, the fields of a form, or bytes; at most one of them."""
 
     json: Any = None
     form: Mapping[str, Any] | None = None
+    data: bytes | None = None
 
 
 class Session:
@@ -105,6 +106,7 @@ class Session:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         form: Mapping[str, Any] | None = None,
+        data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         authenticated: bool = False,
         stream: bool = False,
@@ -112,12 +114,14 @@ class Session:
     ) -> requests.Response:
         """Send a request until it is answered for good, and return the answer (status below 400).
 
-        The body is `json`, or `form` in the encoding of HTML forms. Waits as the service asks (Retry-After on 301, 302,
+        The body is `json`, or `form` in the encoding of HTML forms, or `data` as it is. Waits as the service asks (Retry-After on 301, 302,
         429, 503), repeats what may be repeated, follows redirects.
         A redirect to something that is not http (`s3://…`) is returned as it is. `response.history` has the way.
         Raises ServiceError for a status of 400 or above, NetworkError, UsageError for http to a foreign host.
         """
-        return _Exchange(self, method, headers or {}, Body(json, form), authenticated, stream, tries).run(url, params)
+        return _Exchange(self, method, headers or {}, Body(json, form, data), authenticated, stream, tries).run(
+            url, params
+        )
 
     def close(self) -> None:
         """Close all connections."""
@@ -171,7 +175,12 @@ class Session:
             "".join(headers.values()).encode("latin-1")  # what HTTP can carry; requests would find out while it sends
             kind = {} if body.form is None else {"Content-Type": openapi.FORM}  # requests tells none of an empty form
             return requests.Request(
-                method, url, {**self._headers, **kind, **headers}, params=query, json=body.json, data=body.form
+                method,
+                url,
+                {**self._headers, **kind, **headers},
+                params=query,
+                json=body.json,
+                data=body.data if body.form is None else body.form,
             ).prepare()
         except (requests.RequestException, ValueError) as error:
             raise UsageError(f"{method} {url!r} can't be asked: {error}") from error

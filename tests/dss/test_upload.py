@@ -16,8 +16,9 @@ import pytest
 from hca.dss import DSSClient
 from hca_core import checksums
 from hca_core.errors import ExitStatus, UsageError
+from hca_core.s3 import bodies
 from hca_core.testing import reply
-from hca_dss import sending, waiting
+from hca_dss import waiting
 from hca_dss.upload import UploadError
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def test_no_login(data: Path, upload: Upload, registry: Any, bucket: Any) -> Non
 @pytest.mark.parametrize(
     ("variables", "options", "status", "sentence"),
     [
-        ({}, ["--staging-bucket", "there-is-none"], ExitStatus.NOT_FOUND, "there is no bucket 'there-is-none'"),
+        ({}, ["--staging-bucket", "there-is-none"], ExitStatus.NOT_FOUND, "there is no staging bucket 'there-is-none'"),
         ({"AWS_SECRET_ACCESS_KEY": "wrong"}, [], ExitStatus.LOGIN, "refuses these keys (403"),
         ({"AWS_ACCESS_KEY_ID": None}, [], ExitStatus.LOGIN, "there are no keys for the staging bucket"),
         ({"AWS_PROFILE": "nobody"}, [], ExitStatus.USAGE, "profile (nobody) could not be found"),
@@ -353,17 +354,17 @@ def test_a_file_that_changes_meanwhile(
     change: str,
 ) -> None:
     path = fill(Path("data"), {"x": content(size), "y": b"y"}) / "x"
-    fill_once = sending._Source.fill
+    fill_once = bodies.Source.fill
 
     def changing(self: Any, view: Any, take: Any) -> None:
-        if self._file.name == "x":
+        if os.path.basename(self.path) == "x":
             if change == "touched":
                 os.utime(path, ns=(0, 0))
             else:
                 os.truncate(path, path.stat().st_size + (1 if change == "longer" else -1))
         fill_once(self, view, take)
 
-    monkeypatch.setattr(sending._Source, "fill", changing)
+    monkeypatch.setattr(bodies.Source, "fill", changing)
     outcome = upload()
     assert (outcome.exit_status, outcome.stdout) == (ExitStatus.PARTLY, "")
     assert "1 file done, 1 failed, no bundle made" in outcome.stderr
@@ -373,14 +374,14 @@ def test_a_file_that_changes_meanwhile(
 
 
 def test_a_file_that_goes_meanwhile(data: Path, upload: Upload, registry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = sending._Source.__enter__
+    opened = bodies.Source.__enter__
 
     def gone(self: Any) -> Any:
-        if self._file.name == "empty":
-            os.unlink(self._file.path)
+        if os.path.basename(self.path) == "empty":
+            os.unlink(self.path)
         return opened(self)
 
-    monkeypatch.setattr(sending._Source, "__enter__", gone)
+    monkeypatch.setattr(bodies.Source, "__enter__", gone)
     outcome = upload()
     assert outcome.exit_status == ExitStatus.PARTLY
     assert "empty: it can't be read: No such file or directory" in outcome.stderr

@@ -135,7 +135,7 @@ def refused(hca, *words: str, **settings) -> tuple[int, str]:
 def test_a_bucket_that_is_not_there(hca, deployment):
     before = len(deployment.requests("PUT", "/"))
     status, said = refused(hca, "--staging-bucket", "not-there")
-    assert (status, said.splitlines()[0]) == (4, "hca: there is no bucket 'not-there'")
+    assert (status, said.splitlines()[0]) == (4, "hca: there is no staging bucket 'not-there'")
     assert len(deployment.requests("PUT", "/")) == before
 
 

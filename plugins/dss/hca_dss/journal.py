@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from hca_core import locking, paths, versions
+from hca_core import versions
 from hca_core.checksums import Checksums
-from hca_core.errors import HCAError
+from hca_core.journals import JsonLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,42 +42,41 @@ class Entry:
 
 
 class Journal:
-    """A file of JSON lines that are only ever appended: first the bundle, then what happened to its files.
+    """What happened to the files of one bundle to be: first the bundle, then line by line what became of its files.
 
     It is locked while it is open, and may be used by several threads.
     """
 
     def __init__(self, key: Sequence[object], bundle_uuid: str | None) -> None:
-        digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
-        self.path = os.path.join(paths.state_dir(), "uploads", f"{digest}.jsonl")
+        self._file = JsonLines("uploads", key, busy="another run is uploading this directory")
         self.bundle_uuid = bundle_uuid or str(uuid4())
         self.version = versions.now()
         self.entries: dict[str, Entry] = {}
-        self._writing = threading.Lock()
-        self._descriptor = -1
+        self._changing = threading.Lock()
+
+    @property
+    def path(self) -> str:
+        """Where the journal lies."""
+        return self._file.path
 
     def __enter__(self) -> Journal:
         """Open and lock the journal, and begin one if there is none.
 
         Raises HCAError if another run uses it, OSError.
         """
-        self._descriptor = self._locked()
+        self._file.open()
         try:
             if not self._read():
-                self.entries.clear()
-                os.ftruncate(self._descriptor, 0)
-                self._append([{"journal": FORMAT, "bundle_uuid": self.bundle_uuid, "version": self.version}])
+                self._file.restart([{"journal": FORMAT, "bundle_uuid": self.bundle_uuid, "version": self.version}])
         except BaseException:
-            os.close(self._descriptor)
+            self._file.close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._writing:
-            os.close(self._descriptor)
-            self._descriptor = -1  # a thread that still works must not write to what gets this number next
+        self._file.close()
 
     def outdated(self, listed: Iterable[FolderFile]) -> dict[str, Entry]:
         """Return the entries, by name, that are about files which are gone or have changed since."""
@@ -109,53 +105,24 @@ class Journal:
 
     def remove(self) -> None:
         """Remove the journal: the same command makes another bundle next time. Raises OSError."""
-        os.ftruncate(self._descriptor, 0)
-        try:
-            os.unlink(self.path)
-        except PermissionError:
-            pass  # Windows does not remove open files; an empty one is as good as none
-
-    def _locked(self) -> int:
-        folder = os.path.dirname(self.path)
-        paths.make_private_dir(paths.state_dir())
-        paths.make_private_dir(folder)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        while True:
-            descriptor = os.open(self.path, flags, 0o600)
-            if not locking.taken(descriptor):
-                os.close(descriptor)
-                raise HCAError("another run is uploading this directory", hint="wait for its end, or stop it first")
-            # A run that ends removes its journal: one that went before we had its lock is nobody's any more.
-            if os.path.exists(self.path) and os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
-                return descriptor
-            os.close(descriptor)
+        self._file.remove()
 
     def _read(self) -> bool:
-        """Take in what the journal tells; tell whether it was one. Lines that were cut off are left out."""
-        with open(self._descriptor, "rb", closefd=False) as stream:
-            first = _decoded(stream.readline())
-            if first is None or first.get("journal") != FORMAT:
-                return False
-            self.bundle_uuid, self.version = str(first["bundle_uuid"]), str(first["version"])
-            last = b"\n"
-            for last in stream:
-                line = _decoded(last)
-                if line is not None:
-                    self._apply(line)
-        if not last.endswith(b"\n"):
-            os.write(self._descriptor, b"\n")
+        """Take in what the journal tells; tell whether it was one."""
+        lines = self._file.lines()
+        first = next(lines, {})
+        if first.get("journal") != FORMAT:
+            return False
+        self.bundle_uuid, self.version = str(first["bundle_uuid"]), str(first["version"])
+        for line in lines:
+            self._apply(line)
         return True
 
     def _write(self, lines: list[dict[str, Any]]) -> None:
-        with self._writing:
-            self._append(lines)
+        with self._changing:
+            self._file.append(lines)
             for line in lines:
                 self._apply(line)
-
-    def _append(self, lines: list[dict[str, Any]]) -> None:
-        data = memoryview(b"".join(json.dumps(line, default=asdict).encode() + b"\n" for line in lines))
-        while data:
-            data = data[os.write(self._descriptor, data) :]
 
     def _apply(self, line: dict[str, Any]) -> None:
         told = dict(line)
@@ -169,11 +136,3 @@ class Journal:
         elif name in self.entries:
             for field, value in told.items():
                 setattr(self.entries[name], field, value)
-
-
-def _decoded(line: bytes) -> dict[str, Any] | None:
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return None
-    return told if isinstance(told, dict) else None

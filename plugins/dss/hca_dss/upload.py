@@ -24,15 +24,16 @@ from hca_core.errors import (
     several,
 )
 from hca_core.workers import side_by_side
+from hca_dss import staging
 from hca_dss.journal import Journal
 from hca_dss.sending import Sender
-from hca_dss.staging import Staging, bucket_name
 from hca_dss.waiting import waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from hca_core.folders import FolderFile
+    from hca_core.s3.bucket import Bucket
     from hca_dss.client import DSSClient
 
 _UUID = re.compile(r"[A-Za-z0-9]{8}-([A-Za-z0-9]{4}-){3}[A-Za-z0-9]{12}")
@@ -79,7 +80,7 @@ def order(
     if not isinstance(creator_uid, int) or isinstance(creator_uid, bool):
         raise ConfigError(f"creator_uid is {creator_uid!r}, but must be a whole number", hint="hca config set")
     lowered = bundle_uuid.lower() if bundle_uuid else None  # as the service does
-    return Order(os.fspath(src_dir), replica, bucket_name(staging_bucket), lowered, timeout, creator_uid)
+    return Order(os.fspath(src_dir), replica, staging.bucket_name(staging_bucket), lowered, timeout, creator_uid)
 
 
 def listed(src_dir: str) -> list[FolderFile]:
@@ -101,9 +102,9 @@ def run(client: DSSClient, order: Order, files: Sequence[FolderFile], *, bar: bo
 
     Raises UploadError if files failed, HCAError if nothing could be done, OSError if the journal can't be written.
     """
-    staging = Staging(order.bucket, client.session.policy, client.threads)
-    staging.check()
-    place = [os.path.realpath(order.src_dir), client.base_url, staging.endpoint, order.bucket]
+    bucket = staging.opened(order.bucket, client.session.policy, client.threads)
+    bucket.check()
+    place = [os.path.realpath(order.src_dir), client.base_url, bucket.endpoint, order.bucket]
     key = [*place, order.replica, order.bundle_uuid, order.creator_uid]
     total = sum(file.size for file in files)
     with Journal(key, order.bundle_uuid) as journal, progress.bytes_bar(total, enabled=bar) as drawn:
@@ -113,7 +114,7 @@ def run(client: DSSClient, order: Order, files: Sequence[FolderFile], *, bar: bo
             if client.progress:
                 client.progress(number)
 
-        return _Upload(client, order, staging, journal, count).run(files)
+        return _Upload(client, order, bucket, journal, count).run(files)
 
 
 @dataclass(frozen=True)
@@ -130,14 +131,14 @@ class _Upload:
     """One run. What it does is in the journal, so that another run can go on."""
 
     def __init__(
-        self, client: DSSClient, order: Order, staging: Staging, journal: Journal, on_bytes: Callable[[int], None]
+        self, client: DSSClient, order: Order, bucket: Bucket, journal: Journal, on_bytes: Callable[[int], None]
     ) -> None:
         self._client = client
         self._order = order
         self._journal = journal
         self._on_bytes = on_bytes
         self._stopped = threading.Event()
-        self._sender = Sender(staging, journal, self._stopped, on_bytes)
+        self._sender = Sender(bucket, journal, self._stopped, on_bytes)
         self._failures: list[tuple[str, HCAError]] = []
         self._done = 0
 

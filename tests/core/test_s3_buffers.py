@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 
-from hca_dss.buffers import Buffers
+from hca_core.s3.buffers import Buffers
 
 
 def test_memory_is_reused() -> None:
