@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := . ./plugins/auth ./plugins/dss ./plugins/local ./meta
+PACKAGES := . ./plugins/auth ./plugins/dss ./plugins/local ./plugins/upload ./meta
 EDITABLE := $(foreach package,$(PACKAGES),--editable $(package))
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) meta/pyproject.toml
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -21,7 +21,7 @@ lint: $(VENV)/developing       ## style of the code
 
 types: $(VENV)/developing      ## mypy, strict
 	$(BIN)/mypy hca_core hca plugins/auth/hca_auth plugins/auth/hca/auth plugins/dss/hca_dss plugins/dss/hca/dss \
-	  plugins/local/hca_local
+	  plugins/local/hca_local plugins/upload/hca_upload plugins/upload/hca/upload
 
 format: $(VENV)/developing     ## rewrite the code in the common style
 	$(BIN)/ruff check --fix .
@@ -35,6 +35,7 @@ bench: $(VENV)/developing      ## measure against the peers of this field
 	$(BIN)/python benchmarks/download.py
 	$(BIN)/python benchmarks/checksums.py
 	$(BIN)/python benchmarks/upload.py
+	$(BIN)/python benchmarks/areas.py
 	$(BIN)/python benchmarks/search.py
 
 clean:                         ## forget the virtual environment and what the demo left

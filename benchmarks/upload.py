@@ -109,6 +109,9 @@ class Sink(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         sent = self.headers.get("Content-MD5")
         etag = b64decode(sent).hex() if sent else "0" * 32
+        told = {"ETag": f'"{etag}"'}
+        if crc32c := self.headers.get("x-amz-checksum-crc32c"):
+            told["x-amz-checksum-crc32c"] = crc32c
         if path.startswith("/v1/"):
             document = (ROOT / "plugins/dss/hca_dss/api.json").read_bytes() if path == "/v1/swagger.json" else b"{}"
             self.rfile.read(length)
@@ -120,7 +123,7 @@ class Sink(BaseHTTPRequestHandler):
             self._reply(f"<R><UploadId>{name}</UploadId></R>".encode())
         elif "partNumber" in query:
             self._store(self.root / f"{name}.{int(query['partNumber'][0]):05d}", length)
-            self._reply(headers={"ETag": f'"{etag}"'})
+            self._reply(headers=told)
         elif "uploadId" in query:
             digests = re.findall(r"[0-9a-f]{32}", self.rfile.read(length).decode())
             whole = hashlib.md5(b"".join(map(bytes.fromhex, digests))).hexdigest()
@@ -130,7 +133,7 @@ class Sink(BaseHTTPRequestHandler):
                 self._store(self.root / f"{name}.00001", length)
                 if tagged := self.headers.get("x-amz-tagging"):
                     self._tags(name, {value for values in parse_qs(tagged).values() for value in values})
-            self._reply(headers={"ETag": f'"{etag}"'})
+            self._reply(headers=told)
 
     do_GET = do_HEAD = do_PUT = do_POST = answer  # noqa: N815
 

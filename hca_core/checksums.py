@@ -45,11 +45,7 @@ class Whole:
     """sha1, sha256 and crc32c of a stream, whose blocks it takes one by one."""
 
     def __init__(self) -> None:
-        import google_crc32c
-
-        crc32c: Any = google_crc32c  # it has no types
-
-        self._sha1, self._sha256, self._crc32c = hashlib.sha1(), hashlib.sha256(), crc32c.Checksum()  # noqa: S324
+        self._sha1, self._sha256, self._crc32c = hashlib.sha1(), hashlib.sha256(), crc32c()  # noqa: S324
         self._count = 0
 
     def update(self, block: bytes) -> None:
@@ -65,26 +61,38 @@ class Whole:
         return Checksums(self._count, self._sha1.hexdigest(), self._sha256.hexdigest(), crc32c, s3_etag(parts))
 
 
+def crc32c() -> Any:
+    """Return a new crc32c, with `update` and `digest` as in hashlib; it takes bytes only."""
+    import google_crc32c
+
+    untyped: Any = google_crc32c
+    return untyped.Checksum()
+
+
 def md5(data: bytes | memoryview) -> bytes:
     """Return the MD5 digest of `data`."""
     return hashlib.md5(data, usedforsecurity=False).digest()
 
 
-def s3_etag(parts: Sequence[bytes]) -> str:
-    """Return the `s3_etag` of a file with these MD5 digests of its parts; an empty file has one part, too."""
-    if len(parts) == 1:
+def s3_etag(parts: Sequence[bytes], *, in_parts: bool = False) -> str:
+    """Return the `s3_etag` of a file with these MD5 digests of its parts; an empty file has one part, too.
+
+    Parameters: `in_parts` is for what was sent in parts even if there is one only.
+    """
+    if len(parts) == 1 and not in_parts:
         return parts[0].hex()
     return f"{md5(b''.join(parts)).hex()}-{len(parts)}"
 
 
-class _Parts:
-    """MD5 of each part of a stream, whose blocks it takes one by one."""
+class EtagSummer:
+    """The `s3_etag` of a stream of known size, whose blocks it takes one by one."""
 
     def __init__(self, size: int) -> None:
-        self._size = self._left = size
+        self._size = self._left = part_size(size)
         self._md5, self._digests = hashlib.md5(usedforsecurity=False), list[bytes]()
 
     def update(self, block: bytes) -> None:
+        """Take the next `block` of the stream."""
         view = memoryview(block)
         while view:
             if not self._left:
@@ -95,7 +103,12 @@ class _Parts:
             self._left -= len(piece)
             view = view[len(piece) :]
 
+    def result(self) -> str:
+        """Return the `s3_etag` of all that was taken."""
+        return s3_etag(self.digests())
+
     def digests(self) -> list[bytes]:
+        """Return the MD5 digest of each part."""
         return [*self._digests, self._md5.digest()]
 
 
@@ -104,7 +117,7 @@ class Summer:
 
     def __init__(self, size: int) -> None:
         self._whole = Whole()
-        self._parts = _Parts(part_size(size))
+        self._parts = EtagSummer(size)
 
     def update(self, block: bytes) -> None:
         """Take the next `block` of the stream."""
@@ -128,7 +141,7 @@ def of_file(path: StrPath) -> Checksums:
     import os
 
     size = os.path.getsize(path)
-    whole, parts = Whole(), _Parts(part_size(size))
+    whole, parts = Whole(), EtagSummer(size)
     # MD5 takes about as long as the three others together: for what lasts, each half has a processor of its own.
     with open(path, "rb", buffering=0) as stream, _beside(parts.update, alone=size < _WORTH_A_THREAD) as take:
         while block := stream.read(BLOCK):

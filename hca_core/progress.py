@@ -6,29 +6,56 @@ import os
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+
+class Bar:
+    """What a progress bar counts; may be told by several threads. This one draws nothing."""
+
+    def __call__(self, number: int) -> None:
+        """Count so many bytes."""
+
+    def file(self) -> None:
+        """Count a file that is done."""
 
 
 @contextmanager
-def bytes_bar(total: int | None, *, enabled: bool = True) -> Iterator[Callable[[int], None]]:
-    """Give a function that counts bytes, from any thread, on a bar of `total` bytes (None: not known).
+def bytes_bar(total: int | None, *, enabled: bool = True, files: int = 0) -> Iterator[Bar]:
+    """Give what counts bytes on a bar of `total` bytes (None: not known), which tells the time left.
 
+    Parameters: `files` is how many there are; 0 if these are not counted.
     The bar is drawn on stderr only if that is a terminal and `enabled`.
     """
     if not enabled or not sys.stderr.isatty():
-        yield lambda count: None
+        yield Bar()
         return
     from tqdm import tqdm
 
-    lock = threading.Lock()
     colour = None if os.environ.get("NO_COLOR") else "green"
-    with tqdm(total=total, unit="B", unit_scale=True, colour=colour, leave=False, file=sys.stderr) as bar:
+    with tqdm(total=total, unit="B", unit_scale=True, colour=colour, leave=False, file=sys.stderr) as drawn:
+        yield _Drawn(drawn, files)
 
-        def count(number: int) -> None:
-            with lock:
-                bar.update(number)
 
-        yield count
+class _Drawn(Bar):
+    def __init__(self, drawn: Any, files: int) -> None:
+        self._drawn = drawn
+        self._files = files
+        self._done = 0
+        self._lock = threading.Lock()
+        self._tell()
+
+    def __call__(self, number: int) -> None:
+        with self._lock:
+            self._drawn.update(number)
+
+    def file(self) -> None:
+        with self._lock:
+            self._done += 1
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._files:
+            self._drawn.set_postfix_str(f"{self._done}/{self._files} files", refresh=False)

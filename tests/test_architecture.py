@@ -141,7 +141,9 @@ def test_only_the_command_line_writes_to_the_terminal():
 
 # Words that would make the core know a service. Each exception is a line of it, with its reason.
 SERVICES = re.compile(r"dss|fusillade|upload.?area|shock|blue.?box|data.?storage.?system", re.IGNORECASE)
-ALLOWED: dict[str, str] = {}
+ALLOWED = {"exceptions.UnauthorizedSSOTokenError,": "a name of botocore's: UnauthorizeD SSO"}
+# Services whose API nobody has described: their requests are written by hand.
+NOT_DESCRIBED = {"upload"}
 
 
 def test_the_core_knows_no_service_by_name():
@@ -229,7 +231,8 @@ def test_what_is_imported_is_declared(name):
 def test_a_service_plugin_is_laid_out_like_the_others():
     for name in set(PLUGINS) - {"local"}:
         files = {path.name for path in package(name).iterdir()}
-        assert {"plugin.py", "cli.py", "client.py", "api.json", "py.typed", "__init__.py"} <= files, name
+        assert {"plugin.py", "cli.py", "client.py", "py.typed", "__init__.py"} <= files, name
+        assert ("api.json" in files) == (name not in NOT_DESCRIBED), name
         assert (PLUGINS[name] / "hca" / name / "__init__.py").is_file(), name
         entry_points = project(PLUGINS[name])["project"]["entry-points"]["hca.plugins"]
         assert entry_points == {name: f"hca_{name}.plugin"}

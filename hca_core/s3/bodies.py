@@ -48,6 +48,16 @@ class Body:
         return self._at
 
 
+@contextmanager
+def sending(data: memoryview, on_bytes: Callable[[int], None]) -> Iterator[Body | bytes]:
+    """Give what boto3 takes as a body; `on_bytes` counts what has gone."""
+    if len(data) > MEBIBYTE:
+        yield Body(data, on_bytes)
+        return
+    yield bytes(data)  # what is small goes at once
+    on_bytes(len(data))
+
+
 class Source:
     """A file that is read once, from its beginning, and must stay what it was when it was listed.
 
@@ -68,6 +78,13 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self._stream.close()
+
+    def peek(self, count: int) -> bytes:
+        """Return the first `count` bytes, or as many as there are; to be called before anything else is read."""
+        with _read_errors():
+            block = self._stream.read(count)
+            self._stream.seek(0)
+        return block
 
     def fill(self, view: memoryview, take: Callable[[bytes], None]) -> None:
         """Fill `view` with what comes next in the file, and give every block of it to `take`."""

@@ -1,17 +1,25 @@
-"""A bucket: the operations that sending files needs; every ETag is checked."""
+"""A bucket: the operations that sending files needs; what S3 has is checked every time."""
 
 from __future__ import annotations
 
-from base64 import b64encode
+import re
+from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from hca_core.errors import IntegrityError, LoginError, NotFoundError
+from hca_core.checksums import s3_etag
+from hca_core.errors import LoginError, NotFoundError
+from hca_core.s3.bodies import sending
+from hca_core.s3.proofs import checked
 from hca_core.s3.telling import Words, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from hca_core.s3.proofs import Proof
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class Listed(NamedTuple):
@@ -21,6 +29,22 @@ class Listed(NamedTuple):
     size: int
     etag: str
     modified: datetime
+
+
+class KnownPart(NamedTuple):
+    """A part that the server has from before: its ETag, and its crc32c in hexadecimal ("" if that is not known)."""
+
+    etag: str
+    crc32c: str = ""
+
+
+class SentPart(NamedTuple):
+    """A part that the server has now; `crc32c` and `md5` are there if they were computed."""
+
+    number: int
+    etag: str
+    crc32c: bytes = b""
+    md5: bytes = b""
 
 
 class Bucket:
@@ -60,67 +84,75 @@ class Bucket:
     def put(
         self,
         key: str,
-        body: Any,
-        md5: bytes,
+        data: memoryview,
+        proof: Proof,
         content_type: str,
+        on_bytes: Callable[[int], None],
         *,
         tags: Mapping[str, str] | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> str:
-        """Store an object and return its ETag."""
-        described: dict[str, Any] = {"ContentType": content_type, **self._extra}
+        """Store `data` as an object and return its ETag; `on_bytes` counts what has gone."""
+        described: dict[str, Any] = {"ContentType": content_type, **self._extra, **proof.arguments}
         if tags:
             described["Tagging"] = urlencode(tags, quote_via=quote)
         if metadata:
             described["Metadata"] = dict(metadata)
-        with told(self.words):
-            answer = self.client.put_object(
-                Bucket=self.name, Key=key, Body=body, ContentMD5=b64encode(md5).decode(), **described
-            )
-        return _checked(answer, md5.hex(), key)
+        with told(self.words), sending(data, on_bytes) as body:
+            answer = self.client.put_object(Bucket=self.name, Key=key, Body=body, **described)
+        return proof.etag(answer, data, key)
 
-    def begin(self, key: str, content_type: str, *, metadata: Mapping[str, str] | None = None) -> str:
-        """Begin an object in parts and return the id of this upload."""
+    def begin(
+        self, key: str, content_type: str, *, metadata: Mapping[str, str] | None = None, checksum: str = ""
+    ) -> str:
+        """Begin an object in parts and return the id of this upload; `checksum` says which one comes with each part."""
         described: dict[str, Any] = {"ContentType": content_type, **self._extra}
         if metadata:
             described["Metadata"] = dict(metadata)
+        if checksum:
+            described["ChecksumAlgorithm"] = checksum
         with told(self.words):
             answer = self.client.create_multipart_upload(Bucket=self.name, Key=key, **described)
         return str(answer["UploadId"])
 
-    def parts(self, key: str, upload_id: str, *, unlisted: Mapping[int, str] | None = None) -> dict[int, str] | None:
-        """Return the ETags of the parts that are there by their numbers; None if there is no such upload.
+    def parts(
+        self, key: str, upload_id: str, *, unlisted: Mapping[int, KnownPart] | None = None
+    ) -> dict[int, KnownPart] | None:
+        """Return the parts that are there by their numbers; None if there is no such upload.
 
         Keys that may write parts need not be allowed to list them: then `unlisted` is all that is known.
         """
-        found: dict[int, str] = {}
+        found: dict[int, KnownPart] = {}
         try:
             with told(self.words):
                 pages = self.client.get_paginator("list_parts").paginate(Bucket=self.name, Key=key, UploadId=upload_id)
                 for page in pages:
-                    found |= {part["PartNumber"]: part["ETag"].strip('"') for part in page.get("Parts", [])}
+                    for part in page.get("Parts", []):
+                        crc32c = b64decode(part.get("ChecksumCRC32C", "")).hex()
+                        found[part["PartNumber"]] = KnownPart(part["ETag"].strip('"'), crc32c)
         except NotFoundError:
             return None
         except LoginError:
             return dict(unlisted or {})
         return found
 
-    def put_part(self, key: str, upload_id: str, number: int, body: Any, md5: bytes) -> str:
-        """Store one part and return its ETag."""
-        with told(self.words):
+    def put_part(
+        self, key: str, upload_id: str, number: int, data: memoryview, proof: Proof, on_bytes: Callable[[int], None]
+    ) -> str:
+        """Store one part and return its ETag; `on_bytes` counts what has gone."""
+        with told(self.words), sending(data, on_bytes) as body:
             answer = self.client.upload_part(
-                Bucket=self.name,
-                Key=key,
-                UploadId=upload_id,
-                PartNumber=number,
-                Body=body,
-                ContentMD5=b64encode(md5).decode(),
+                Bucket=self.name, Key=key, UploadId=upload_id, PartNumber=number, Body=body, **proof.arguments
             )
-        return _checked(answer, md5.hex(), f"part {number} of {key}")
+        return proof.etag(answer, data, f"part {number} of {key}")
 
-    def complete(self, key: str, upload_id: str, parts: Sequence[str], expected: str) -> str:
-        """Make an object of its parts, given by their ETags, and return the ETag that it has, which is `expected`."""
-        listed = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in enumerate(parts, 1)]
+    def complete(self, key: str, upload_id: str, parts: Sequence[SentPart]) -> str:
+        """Make an object of all its `parts` and return its ETag, which must be the one that follows from theirs."""
+        listed = [
+            {"PartNumber": part.number, "ETag": f'"{part.etag}"'}
+            | ({"ChecksumCRC32C": b64encode(part.crc32c).decode()} if part.crc32c else {})
+            for part in parts
+        ]
         try:
             with told(self.words):
                 answer = self.client.complete_multipart_upload(
@@ -130,7 +162,42 @@ class Bucket:
             answer = {}  # an earlier try was done, only its answer was lost
         if not answer.get("ETag", "").strip('"'):  # some servers leave it empty
             answer = {"ETag": self.etag(key) or ""}
-        return _checked(answer, expected, key)
+        if not all(_MD5.fullmatch(part.etag) for part in parts):
+            return str(answer["ETag"]).strip('"')  # encrypted parts, whose ETags say nothing
+        return checked(answer, s3_etag([bytes.fromhex(part.etag) for part in parts], in_parts=True), key)
+
+    def copy(
+        self, key: str, source: Mapping[str, Any], content_type: str, *, metadata: Mapping[str, str] | None = None
+    ) -> str:
+        """Make an object a copy of another one, without its metadata and tags, and return its ETag.
+
+        Parameters: `source` are the arguments of boto3 that name the other one and say in which state it must be.
+        """
+        with told(self.words):
+            answer = self.client.copy_object(
+                Bucket=self.name,
+                Key=key,
+                ContentType=content_type,
+                Metadata=dict(metadata or {}),
+                MetadataDirective="REPLACE",
+                TaggingDirective="REPLACE",
+                **source,
+                **self._extra,
+            )
+        return str(answer["CopyObjectResult"]["ETag"]).strip('"')
+
+    def copy_part(self, key: str, upload_id: str, number: int, source: Mapping[str, Any], start: int, end: int) -> str:
+        """Make a part of the bytes of another object from `start` up to `end`, and return its ETag."""
+        with told(self.words):
+            answer = self.client.upload_part_copy(
+                Bucket=self.name,
+                Key=key,
+                UploadId=upload_id,
+                PartNumber=number,
+                CopySourceRange=f"bytes={start}-{end - 1}",
+                **source,
+            )
+        return str(answer["CopyPartResult"]["ETag"]).strip('"')
 
     def tag(self, key: str, tags: Mapping[str, str]) -> None:
         """Give an object its tags."""
@@ -158,16 +225,3 @@ class Bucket:
                 self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload_id)
         except NotFoundError:
             pass
-
-
-def _checked(answer: Mapping[str, Any], expected: str, what: str) -> str:
-    """Return the ETag that S3 answered. Raises IntegrityError if it is not the `expected` one.
-
-    Objects encrypted with keys of KMS or of the customer have ETags that say nothing about their content; there the
-    MD5 that was sent along is all there is.
-    """
-    etag = str(answer.get("ETag", "")).strip('"')
-    opaque = answer.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in answer
-    if etag != expected and not opaque:
-        raise IntegrityError(f"{what}: expected the ETag {expected}, S3 has {etag or 'none'}")
-    return etag

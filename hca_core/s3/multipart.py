@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hca_core import checksums
 from hca_core.checksums import part_size
-from hca_core.s3.bodies import Body
+from hca_core.s3.bucket import KnownPart, SentPart
+from hca_core.s3.proofs import ByCrc32c, ByMd5
 from hca_core.workers import side_by_side
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from hca_core.s3.bodies import Source
     from hca_core.s3.bucket import Bucket
     from hca_core.s3.buffers import Buffers, Loan
 
@@ -21,31 +21,37 @@ _JOBS = 4  # parts of one object that are sent side by side
 
 
 class Part(NamedTuple):
-    """A part in memory; `loan` is the memory that belongs to it alone."""
+    """A part in memory: its number, its bytes, their crc32c; `loan` is the memory that belongs to it alone."""
 
     number: int
     view: memoryview
+    crc32c: bytes
     loan: Loan | None = None
 
 
-class SentPart(NamedTuple):
-    """A part that the server has: its MD5 digest and the ETag that the server gave it."""
-
-    number: int
-    md5: bytes
-    etag: str
-
-
 class Upload(NamedTuple):
-    """An upload in parts that was begun. `known` are the ETags of the parts that the server has from before."""
+    """An upload in parts that was begun. `known` are the parts that the server has from before.
+
+    `by_md5` proves them by their MD5, which is then known of each; otherwise it is their crc32c.
+    """
 
     bucket: Bucket
     key: str
     upload_id: str
-    known: Mapping[int, str]
+    known: Mapping[int, KnownPart]
+    by_md5: bool = False
 
 
-def read_parts(source: Source, buffers: Buffers, take: Callable[[bytes], None]) -> Iterator[Part]:
+class Filling(Protocol):
+    """What parts are read from; see hca_core.s3.bodies.Source."""
+
+    @property
+    def size(self) -> int: ...
+
+    def fill(self, view: memoryview, take: Callable[[bytes], None]) -> None: ...
+
+
+def read_parts(source: Filling, buffers: Buffers, take: Callable[[bytes], None] | None = None) -> Iterator[Part]:
     """Yield the parts of an open `source` as there is memory for them; every block of it is given to `take`.
 
     Raises HCAError if the file can't be read or has changed.
@@ -54,18 +60,30 @@ def read_parts(source: Source, buffers: Buffers, take: Callable[[bytes], None]) 
     for number, start in enumerate(range(0, source.size, size), 1):
         loan = buffers.lend(min(size, source.size - start))
         try:
-            source.fill(loan.view, take)
+            part = _filled(source, number, loan.view, take)
         except BaseException:
             loan.give_back()
             raise
-        yield Part(number, loan.view, loan)
+        yield part._replace(loan=loan)
 
 
-def parts_of(view: memoryview) -> Iterator[Part]:
-    """Yield the parts of a whole file that is in memory."""
-    size = part_size(len(view))
-    for number, start in enumerate(range(0, len(view), size), 1):
-        yield Part(number, view[start : start + size])
+def filled_parts(source: Filling, view: memoryview, take: Callable[[bytes], None] | None = None) -> list[Part]:
+    """Return the parts of an open `source` all of which fits into `view`; see read_parts. Nothing has no parts."""
+    size = part_size(source.size)
+    starts = enumerate(range(0, source.size, size), 1)
+    return [_filled(source, number, view[start : start + size], take) for number, start in starts]
+
+
+def _filled(source: Filling, number: int, view: memoryview, take: Callable[[bytes], None] | None) -> Part:
+    crc32c = checksums.crc32c()
+
+    def both(block: bytes) -> None:
+        crc32c.update(block)
+        if take:
+            take(block)
+
+    source.fill(view, both)
+    return Part(number, view, crc32c.digest())
 
 
 def send_parts(
@@ -113,12 +131,21 @@ def _send(
 ) -> SentPart:
     if stopped.is_set():
         raise KeyboardInterrupt
-    md5 = checksums.md5(part.view)
-    if upload.known.get(part.number) == md5.hex():
+    md5 = checksums.md5(part.view) if upload.by_md5 else b""
+    crc32c = b"" if upload.by_md5 else part.crc32c
+    known = upload.known.get(part.number)
+    if known and _is_same(part, known, md5):
         on_bytes(len(part.view))
-        return SentPart(part.number, md5, md5.hex())
-    body = Body(part.view, on_bytes)
-    etag = upload.bucket.put_part(upload.key, upload.upload_id, part.number, body, md5)
-    sent = SentPart(part.number, md5, etag)
+        return SentPart(part.number, known.etag, crc32c, md5)
+    proof = ByMd5(md5) if upload.by_md5 else ByCrc32c(crc32c)
+    etag = upload.bucket.put_part(upload.key, upload.upload_id, part.number, part.view, proof, on_bytes)
+    sent = SentPart(part.number, etag, crc32c, md5)
     on_part(sent)
     return sent
+
+
+def _is_same(part: Part, known: KnownPart, md5: bytes) -> bool:
+    """Tell whether a part is the one that the server has."""
+    if known.crc32c and not md5:
+        return known.crc32c == part.crc32c.hex()
+    return known.etag == (md5 or checksums.md5(part.view)).hex()

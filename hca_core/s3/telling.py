@@ -34,6 +34,8 @@ def told(words: Words) -> Iterator[None]:
 
     try:
         yield
+    except HCAError:
+        raise  # some are ValueErrors, too
     except exceptions.ClientError as error:
         raise refusal(error, words) from error
     except (exceptions.BotoCoreError, boto3.exceptions.Boto3Error, ValueError) as error:

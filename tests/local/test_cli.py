@@ -77,8 +77,15 @@ def test_a_day_in_the_life(
     assert http.get(f"{url}/internal/health", timeout=30).json() == {"Healthy": True}
     config = data / "config.json"
     urls = {"DSSClient": f"{url}/v1/swagger.json", "AuthClient": f"{url}/swagger.json"}
-    assert json.loads(config.read_text()) == {name: {"swagger_url": where} for name, where in urls.items()}
-    for private in ("config.json", "signing.key", "log", "store.sqlite3", "settings.json", "state.json"):
+    told = json.loads(config.read_text())
+    uploads = told.pop("upload")
+    assert told == {name: {"swagger_url": where} for name, where in urls.items()}
+    assert uploads == {
+        "preprod_api_url_template": f"{url}/v1",
+        "s3_endpoint_url": json.loads((data / "state.json").read_text())["s3_url"],
+        "api_keys": {"local": (data / "upload.key").read_text().strip()},
+    }
+    for private in ("upload.key", "config.json", "signing.key", "log", "store.sqlite3", "settings.json", "state.json"):
         assert (data / private).stat().st_mode & 0o077 == 0, private
 
     again = hca("local", "up", "--data", data)
@@ -87,7 +94,9 @@ def test_a_day_in_the_life(
 
     found = hca("local", "status", "--data", data, "--output", "json")
     assert found.returncode == 0
-    row = json.loads(found.stdout)[0]
+    row, *others = json.loads(found.stdout)
+    assert [one["service"] for one in others] == ["auth", "upload", "s3"]
+    assert {one["service"]: one["url"] for one in others}["upload"] == f"{url}/v1"
     assert list(row) == ["service", "url", "state", "pid", "data", "bundles", "files", "bytes"]
     assert (row["state"], row["pid"], row["data"], row["bundles"]) == ("running", document["pid"], str(data), 72)
     assert row["bytes"] > 10_000_000
@@ -165,23 +174,26 @@ def test_env_is_for_the_shell(hca: Hca, tmp_path: Path) -> None:
         script = f"""
             eval "$(hca local env --data {shlex.quote(str(data))})"
             echo "$HCA_CONFIG_FILE|${{HCA_DSS_URL-none}}|${{AWS_PROFILE-none}}|$AWS_DEFAULT_REGION"
+            echo "${{HCA_UPLOAD_URL-none}}"
             eval "$(hca local env --data {shlex.quote(str(data))})"
             eval "$(hca local env --unset)"
             echo "${{HCA_CONFIG_FILE-none}}|${{HCA_DSS_URL-none}}|${{AWS_PROFILE-none}}|${{AWS_ACCESS_KEY_ID-none}}"
+            echo "${{HCA_UPLOAD_URL-none}}"
             env | grep -E 'HCA_LOCAL|AWS_E|AWS_S|AWS_[A-Z]*REGION|HCA_CRED' || true
             eval "$(hca local env --unset)"
             echo "${{AWS_ACCESS_KEY_ID-none}}"
         """
         used = f"{data}/config.json|none|none|us-east-1"
-        assert shell(script, environment={}).splitlines() == [used, "none|none|none|none", "none"]
+        assert shell(script, environment={}).splitlines() == [used, "none", "none|none|none|none", "none", "none"]
         mine = {
             "HCA_CONFIG_FILE": "/my config.json",
             "HCA_DSS_URL": "https://dss.example.org",
+            "HCA_UPLOAD_URL": "https://upload.example.org",
             "AWS_PROFILE": "me",
             "AWS_ACCESS_KEY_ID": "mine",
         }
         assert shell(script, environment=mine).splitlines() == [
-            used, "/my config.json|https://dss.example.org|me|mine", "mine",
+            used, "none", "/my config.json|https://dss.example.org|me|mine", "https://upload.example.org", "mine",
         ]  # fmt: skip
     finally:
         hca("local", "down", "--data", data)

@@ -197,7 +197,8 @@ def test_faults_come_with_their_probability(api: Api) -> None:
 
 def test_pages_outside_the_description(http: requests.Session, deployment: Launched) -> None:
     assert http.get(f"{deployment.url}/internal/health", timeout=30).json() == {"Healthy": True}
-    assert http.get(f"{deployment.url}/version", timeout=30).json() == {"version_info": {"version": "9.0.0"}}
+    versions = {"version_info": {"version": "9.0.0"}, "upload_service_version": "9.0.0"}
+    assert http.get(f"{deployment.url}/version", timeout=30).json() == versions
     index = http.get(f"{deployment.url}/", timeout=30)
     assert index.headers["Content-Type"].startswith("text/html")
     assert "/v1/swagger.json" in index.text

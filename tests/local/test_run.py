@@ -46,6 +46,7 @@ def test_the_command_knows_this_deployment_only(hca: Hca) -> None:
         "HCA_CONFIG_FILE": "/elsewhere.json",
         "HCA_DSS_URL": "https://dss.example.org",
         "HCA_AUTH_URL": "https://auth.example.org",
+        "HCA_UPLOAD_URL": "https://upload.example.org",
         "HCA_CACHE_DIR": "/elsewhere",
         "HCA_TOKEN": "for another service",
         "AWS_PROFILE": "mine",

@@ -220,31 +220,36 @@ def test_a_store_of_another_format_is_refused(directory: DataDirectory, records:
     records.execute("PRAGMA user_version=99")
     answer = hca("local", "up", "--data", directory.root)
     assert answer.returncode == 1
-    assert "has format 99; this version of hca local reads format 3" in answer.stderr
+    assert "has format 99; this version of hca local reads format 4" in answer.stderr
 
 
-def test_a_store_of_the_format_before_gets_what_is_new(data: Path, hca: Hca, launched: Any) -> None:
+@pytest.mark.parametrize("older", [2, 3])
+def test_a_store_of_an_older_format_gets_what_is_new(data: Path, hca: Hca, launched: Any, older: int) -> None:
     made = launched(data)
     made.process.terminate()
     made.process.wait()
-    with closing(sqlite3.connect(made.directory.store)) as older:
-        bundles = older.execute("SELECT COUNT(*) FROM bundles").fetchone()
-        for table in ("sessions", "browsers", "codes", "refresh_tokens", "devices", "service_accounts"):
-            older.execute(f"DROP TABLE {table}")
-        ours = "SELECT name FROM sqlite_master WHERE name LIKE 'fusillade%' AND type = 'table'"
-        for (name,) in older.execute(ours).fetchall():
-            older.execute(f"DROP TABLE {name}")
-        older.execute("PRAGMA user_version=2")
-        older.commit()
+    new_in = {
+        3: "fusillade% sessions browsers codes refresh_tokens devices service_accounts",
+        4: "upload% session_keys",
+    }
+    with closing(sqlite3.connect(made.directory.store)) as store:
+        bundles = store.execute("SELECT COUNT(*) FROM bundles").fetchone()
+        for pattern in " ".join(new_in[version] for version in range(older + 1, 5)).split():
+            ours = "SELECT name FROM sqlite_master WHERE name LIKE ? AND type = 'table'"
+            for (name,) in store.execute(ours, (pattern,)).fetchall():
+                store.execute(f"DROP TABLE {name}")
+        store.execute(f"PRAGMA user_version={older}")
+        store.commit()
     accounts = hca("local", "service-account", "list", "--data", data, "--output", "json")
     assert (accounts.returncode, json.loads(accounts.stdout)) == (0, [])
     assert hca("local", "up", "--data", data).returncode == 0
     config, credentials = made.directory.config, made.directory.credentials
     answer = hca("auth", "get-v1-users", HCA_CONFIG_FILE=str(config), HCA_CREDENTIALS_FILE=str(credentials))
     assert json.loads(answer.stdout) == {"users": ["admin@example.org", "public"]}
+    assert json.loads(hca("local", "area", "list", "--data", data, "--output", "json").stdout) == []
     with closing(sqlite3.connect(made.directory.store)) as upgraded:
         assert upgraded.execute("SELECT COUNT(*) FROM bundles").fetchone() == bundles
-        assert upgraded.execute("PRAGMA user_version").fetchone() == (3,)
+        assert upgraded.execute("PRAGMA user_version").fetchone() == (4,)
 
 
 def test_a_file_is_no_data_directory(tmp_path: Path, hca: Hca) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hca_core.checksums import MEBIBYTE, Summer, Whole, part_size
-from hca_core.s3.bodies import Body, Source
+from hca_core.s3.bodies import Source
 from hca_core.s3.buffers import Buffers
 from hca_core.s3.multipart import Upload, read_parts, send_parts
+from hca_core.s3.proofs import ByMd5
 
 if TYPE_CHECKING:
     import threading
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from hca_core.checksums import Checksums
     from hca_core.folders import FolderFile
-    from hca_core.s3.bucket import Bucket
+    from hca_core.s3.bucket import Bucket, KnownPart
     from hca_dss.journal import Entry, Journal
 
 MEMORY = 256 * MEBIBYTE  # of file content that is on its way at one time
@@ -69,33 +70,30 @@ class Sender:
             with self._source(file) as source:
                 source.fill(loan.view, summer.update)
             sums = summer.result()
-            small = file.size <= MEBIBYTE
-            body = bytes(loan.view) if small else Body(loan.view, self._on_bytes)
-            md5 = bytes.fromhex(sums.s3_etag)
-            etag = self._bucket.put(_key(file.name, entry), body, md5, file.content_type, tags=_tags(sums))
+            proof = ByMd5(bytes.fromhex(sums.s3_etag))
+            key = _key(file.name, entry)
+            etag = self._bucket.put(key, loan.view, proof, file.content_type, self._on_bytes, tags=_tags(sums))
         finally:
             loan.give_back()
         self._journal.note(file.name, staged=etag)
-        if small:
-            self._on_bytes(file.size)
 
     def _send_in_parts(self, file: FolderFile, entry: Entry) -> None:
         key = _key(file.name, entry)
         known = self._begun(file, entry)
-        upload = Upload(self._bucket, key, entry.upload_id, known)
+        upload = Upload(self._bucket, key, entry.upload_id, known, by_md5=True)
         whole = Whole()
         with self._source(file) as source:
             parts = send_parts(upload, read_parts(source, self._buffers, whole.update), self._stopped, self._on_bytes)
         sums = whole.result([part.md5 for part in parts])
         self._journal.note(file.name, sums=sums)
-        etag = self._bucket.complete(key, entry.upload_id, [part.etag for part in parts], sums.s3_etag)
+        etag = self._bucket.complete(key, entry.upload_id, parts)
         self._finish(file, entry, sums, etag)
 
     def _source(self, file: FolderFile) -> Source:
         return Source(file.path, file.size, file.changed, self._stopped)
 
-    def _begun(self, file: FolderFile, entry: Entry) -> dict[int, str]:
-        """Return the ETags of the parts that an earlier run sent, by their numbers; begin anew if there was none."""
+    def _begun(self, file: FolderFile, entry: Entry) -> dict[int, KnownPart]:
+        """Return the parts that an earlier run sent, by their numbers; begin anew if there was none."""
         key = _key(file.name, entry)
         found = self._bucket.parts(key, entry.upload_id) if entry.upload_id else None
         if found is None:

@@ -25,15 +25,16 @@ _BEHAVIOURS: tuple[tuple[str, str, str, str], ...] = (
     ("url-lifetime", "SECONDS", "How long a signed URL is good for.", "3600"),
     ("token-lifetime", "SECONDS", "How long a token of env and token is good for.", "7 days"),
     ("login-lifetime", "SECONDS", "How long one of a login is, before it is renewed.", "3600"),
+    ("upload-key-lifetime", "SECONDS", "How long S3 keys for an upload area are good for.", "3600"),
     ("replica-delay", "SECONDS", "How much later a write appears in the other replica.", "0"),
     ("copy-threshold", "BYTES", "Files above this are copied after the answer (202).", "64 MiB"),
     ("copy-seconds", "SECONDS", "How long such a copy takes at least.", "0"),
     ("checkout-seconds", "SECONDS", "How long a checkout takes at least.", "1"),
     ("retry-speedup", "N", "How much faster than the hosted DSS callbacks are repeated.", "900"),
     ("callbacks-anywhere", "0|1", "Whether callbacks may leave this machine.", "0"),
-    ("read-only", "0|1", "Whether writing is refused.", "0"),
+    ("read-only", "0|1", "Whether the DSS refuses writing.", "0"),
 )
-_FROM_ONE = ("url-lifetime", "token-lifetime", "login-lifetime", "retry-speedup")
+_FROM_ONE = ("url-lifetime", "token-lifetime", "login-lifetime", "upload-key-lifetime", "retry-speedup")
 data_option = click.option(
     "--data", metavar="DIR", type=click.Path(), help="The data directory.  [default: the one of this user]"
 )
@@ -70,6 +71,7 @@ _port_option = click.option(
     cls=PluginGroup,
     entry_points="hca.commands.local",
     own={
+        "area": ("hca_local.upload.cli:area", "List and steer the areas of the upload service."),
         "admin": ("hca_local.identity.cli:admin", "Make a user an administrator of the services."),
         "password": ("hca_local.identity.cli:password", "Print the password of a user."),
         "service-account": ("hca_local.identity.cli:service_account", "Let programs log in by themselves."),
@@ -160,7 +162,7 @@ def status(context: click.Context, /, show: Show, data: str | None) -> None:
         "files": found.totals.files if found.totals else 0,
         "bytes": found.totals.bytes if found.totals else 0,
     }
-    others = (("auth", found.url), ("s3", found.s3_url))
+    others = (("auth", found.url), ("upload", row["url"]), ("s3", found.s3_url))
     rows = [dict.fromkeys(row) | {"service": name, "url": url, "state": found.condition} for name, url in others]
     show([row, *rows], columns=list(row))
     context.exit(0 if found.condition == "running" else 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +18,12 @@ from hca_local.store import blobs, database
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
 # What may lie in a directory before its store exists: a start that was killed leaves these.
 _BEFORE_THE_STORE = {"lock", "log", "log.1", "state.json"}
 _KEY_SIZE = 32
+_FORMAT_WITH_USERS = 3
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class DataDirectory:
     def s3_key(self) -> Path:
         """The access key of the S3 server."""
         return self.root / "s3.key"
+
+    @property
+    def upload_key(self) -> Path:
+        """The secret that opens the privileged routes of the upload service."""
+        return self.root / "upload.key"
 
     @property
     def s3(self) -> Path:
@@ -181,9 +188,22 @@ def create_store(directory: DataDirectory, *, sample: bool, lasting: bool = True
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Give a store of the format before what is new, inside a transaction. Raises sqlite3.Error."""
-    if database.upgrade(connection):
+    """Give a store of an older format what is new, inside a transaction. Raises sqlite3.Error."""
+    if database.upgrade(connection) < _FORMAT_WITH_USERS:
         users.bootstrap(connection, FIRST_USER)
+
+
+@contextmanager
+def changing(directory: DataDirectory) -> Iterator[sqlite3.Connection]:
+    """Give the store of `directory` inside a transaction, whether or not it is being served.
+
+    Raises HCAError if there is none.
+    """
+    if not is_store(directory):
+        raise HCAError(f"There is no deployment in {directory.root}.", hint="hca local up")
+    with closing(database.connect(directory.store)) as connection, database.transaction(connection):
+        upgrade(connection)
+        yield connection
 
 
 def signing_key(directory: DataDirectory) -> bytes:
@@ -206,6 +226,18 @@ def access_key(directory: DataDirectory) -> Key:
         key_id, secret = f"HCALOCAL{secrets.token_hex(6).upper()}", secrets.token_hex(20)
         write_atomic(directory.s3_key, f"{key_id} {secret}\n".encode())
     return Key(key_id, secret)
+
+
+def api_key(directory: DataDirectory) -> str:
+    """Return the Api-Key of the deployment's upload service, made at its first use. Raises OSError."""
+    try:
+        key = directory.upload_key.read_text().strip()
+    except FileNotFoundError:
+        key = ""
+    if not key:  # a power cut can leave an empty file, and an empty key would let anybody in
+        key = secrets.token_urlsafe(_KEY_SIZE)
+        write_atomic(directory.upload_key, f"{key}\n".encode())
+    return key
 
 
 def clean(directory: DataDirectory) -> None:

@@ -19,14 +19,14 @@ class Settings:
     """The settings of one deployment.
 
     `first_get_redirects` is how many 301 answers come before the first download of a blob (or of a bundle's URLs),
-    `retry_after` the seconds that these tell the client to wait, `url_lifetime` the seconds that a signed URL is
-    good for, `token_lifetime` the seconds that a token of `env` and `token` is, `login_lifetime` those of one that a
-    login gives and renews; `replica_delay` how many seconds later a write appears in the other replica,
-    `copy_threshold` the bytes above which a file is copied behind the answer, `copy_seconds` and `checkout_seconds` the
-    seconds that such a copy and a checkout take at least, `retry_speedup` how many times faster than the hosted service
-    notifications are repeated, `callbacks_anywhere` 1 if they may leave this machine, `read_only` 1 if nothing may be
-    written. `s3_endpoint` is the URL of the S3 server with the staging buckets, empty for the deployment's own. `port`
-    and `s3_port` are the ports of the last start.
+    `retry_after` the seconds that these tell the client to wait, `url_lifetime` the seconds that a signed URL is good
+    for, `token_lifetime` the seconds that a token of `env` and `token` is, `login_lifetime` those of one that a login
+    gives and renews, `upload_key_lifetime` those that the S3 keys for an upload area are; `replica_delay` how many
+    seconds later a write appears in the other replica, `copy_threshold` the bytes above which a file is copied behind
+    the answer, `copy_seconds` and `checkout_seconds` the seconds that such a copy and a checkout take at least,
+    `retry_speedup` how many times faster than the hosted service notifications are repeated, `callbacks_anywhere` 1 if
+    they may leave this machine, `read_only` 1 if nothing may be written. `s3_endpoint` is the URL of the S3 server with
+    the staging buckets, empty for the deployment's own. `port` and `s3_port` are the ports of the last start.
     """
 
     first_get_redirects: int = 1
@@ -34,6 +34,7 @@ class Settings:
     url_lifetime: int = 3600
     token_lifetime: int = 7 * 24 * 3600
     login_lifetime: int = 3600
+    upload_key_lifetime: int = 3600
     replica_delay: int = 0
     copy_threshold: int = 64 * 1024 * 1024
     copy_seconds: int = 0

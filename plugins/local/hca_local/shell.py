@@ -30,6 +30,7 @@ def variables(directory: DataDirectory, state: State) -> dict[str, str | None]:
         "HCA_AUTH_URL": None,
         "HCA_PROFILE": None,
         "HCA_DSS_URL": None,
+        "HCA_UPLOAD_URL": None,
         "AWS_ENDPOINT_URL_S3": state.s3_url,
     }
     if settings.load(directory.settings).s3_endpoint:

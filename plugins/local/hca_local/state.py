@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from hca_core import versions
 from hca_core.files import write_atomic
-from hca_local import locking
+from hca_local import data_directory, locking
+from hca_local.upload.buckets import values as upload
 
 if TYPE_CHECKING:
     from hca_local.data_directory import DataDirectory
@@ -33,10 +34,18 @@ def begin(directory: DataDirectory) -> State:
 
 
 def ready(directory: DataDirectory, state: State, url: str, s3_url: str) -> None:
-    """Note that the process of `state` answers at `url`, also in the configuration for clients. Raises OSError."""
+    """Note that the process of `state` answers at `url`, also in the configuration for clients. Raises OSError.
+
+    That tells clients the secret of the upload service too, and is for its owner's eyes only.
+    """
     config = {
         "AuthClient": {"swagger_url": f"{url}/swagger.json"},
         "DSSClient": {"swagger_url": f"{url}/v1/swagger.json"},
+        "upload": {
+            "preprod_api_url_template": f"{url}/v1",
+            "s3_endpoint_url": s3_url,
+            "api_keys": {upload.STAGE: data_directory.api_key(directory)},
+        },
     }
     write_atomic(directory.config, json.dumps(config, indent=2).encode() + b"\n")
     _write(directory, replace(state, url=url, s3_url=s3_url))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import zlib
 from base64 import b64encode
+from contextlib import closing
 
 import pytest
 
@@ -232,3 +234,53 @@ def test_the_copy_of_an_object_in_parts_is_in_one(ours, connect):
     assert got["ETag"] == f'"{hashlib.md5(DATA).hexdigest()}"'
     assert got["ChecksumCRC32"] == b64encode(zlib.crc32(DATA).to_bytes(4, "big")).decode()
     assert client.get_object(Bucket="copy-of-parts", Key="copy", PartNumber=1)["ContentLength"] == len(DATA)
+
+
+def test_an_upload_that_is_completed_again(ours, connect, refused):
+    """The answer to the first request was lost, so the client asks again and must learn that all is well."""
+    client = connect(ours)
+    client.create_bucket(Bucket="completed-again")
+    upload = begin(client, "completed-again", ContentType="text/x", Metadata={"a": "b"})
+    parts = [send(client, upload, 1, PIECES[0]), send(client, upload, 2, PIECES[2])]
+    first, again = finish(client, upload, parts), finish(client, upload, parts)
+    for told in (first, again):
+        del told["ResponseMetadata"]
+    assert first == again
+    head = client.head_object(Bucket="completed-again", Key="a")
+    assert (head["ContentType"], head["Metadata"]) == ("text/x", {"a": "b"})
+    with refused(404, "NoSuchUpload"):
+        finish(client, upload, parts[:1])
+    with refused(404, "NoSuchUpload"):
+        finish(client, upload, [{**parts[0], "ETag": "none"}])
+    client.put_object(Bucket="completed-again", Key="a", Body=b"other")
+    with refused(404, "NoSuchUpload"):
+        finish(client, upload, parts)
+
+
+def test_as_many_parts_as_there_may_be(ours, connect, refused):
+    client = connect(ours)
+    client.create_bucket(Bucket="many-parts")
+    before = ours.files
+    upload = begin(client, "many-parts")
+    etag = hashlib.md5(bytes(SMALLEST)).hexdigest()
+    # They are as small as allowed, and yet 50 GB: so they are put there as files that only look it.
+    with closing(sqlite3.connect(ours.root / "records.sqlite3")) as connection, connection:
+        for number in range(1, 10_001):
+            with (ours.root / "bytes" / f"part{number}").open("xb") as stream:
+                stream.truncate(SMALLEST)
+            connection.execute(
+                "INSERT INTO part VALUES (?, ?, ?, ?, ?, 0, '{}')",
+                (upload["UploadId"], number, f"part{number}", SMALLEST, etag),
+            )
+    parts = [{"PartNumber": number, "ETag": etag} for number in range(1, 10_001)]
+    with refused(400, "InvalidPart"):
+        finish(client, upload, [*parts[:-1], {"PartNumber": 9_999 + 1, "ETag": "0" * 32}])
+    told = finish(client, upload, parts)
+    joined = bytes.fromhex(etag) * 10_000
+    assert told["ETag"] == f'"{hashlib.md5(joined).hexdigest()}-10000"'
+    head = client.head_object(Bucket="many-parts", Key="a")
+    assert head["ContentLength"] == 10_000 * SMALLEST
+    last = client.get_object(Bucket="many-parts", Key="a", Range=f"bytes={9_999 * SMALLEST - 1}-{9_999 * SMALLEST}")
+    assert last["Body"].read() == b"\0\0"
+    client.delete_object(Bucket="many-parts", Key="a")
+    assert ours.files == before

@@ -10,7 +10,7 @@ from hca_local.s3 import bodies, xml
 from hca_local.s3.errors import access_denied, invalid_argument
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.types import Receive
 
@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """A request whose sender is known, and what is needed to answer it."""
+    """A request whose sender is known, and what is needed to answer it.
+
+    `created` is to be called with bucket and key of an object that the request has written.
+    """
 
     request: Request
     caller: Caller
     receive: Receive
     store: Store
+    created: Callable[[str, str], None]
 
     @property
     def bucket(self) -> str:

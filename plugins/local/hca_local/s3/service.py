@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import secrets
 import time
+import traceback
 from typing import TYPE_CHECKING
 
 from hca_local.s3 import answers, routing
@@ -16,6 +18,7 @@ from hca_local.s3.errors import S3Error
 from hca_local.s3.store.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from starlette.types import Message, Receive, Scope, Send
@@ -27,7 +30,11 @@ _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows h
 
 
 class S3Service:
-    """An S3 server at the root of its own port, on the directory `root`; one event loop and one process use it."""
+    """An S3 server at the root of its own port, on the directory `root`; one event loop and one process use it.
+
+    `created` is called with bucket and key of each object that a request has written, in the thread of the event loop
+    and once the object is on disk. It must be quick. What it raises is printed, for the object is there all the same.
+    """
 
     def __init__(self, root: Path, keys: KeyRing) -> None:
         """Open `root`, or make it, and remove what killed uploads left there.
@@ -36,6 +43,7 @@ class S3Service:
         """
         self.keys = keys
         self.store = Store(root)
+        self.created: Callable[[str, str], None] = lambda bucket, key: None
 
     def close(self) -> None:
         """Finish what was begun; call it when no request runs any more."""
@@ -43,6 +51,7 @@ class S3Service:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        self.store.loop = asyncio.get_running_loop()
         exchange = _Exchange(scope, receive, send)
         try:
             await self._answer(exchange)
@@ -59,7 +68,7 @@ class S3Service:
         try:
             request = requests.read(exchange.scope)
             caller = authenticate(request, self.keys, time.time())
-            call = Call(request, caller, exchange.receive, self.store)
+            call = Call(request, caller, exchange.receive, self.store, self._tell_of)
             operation = routing.find(request)
             if operation.action:
                 call.require(operation.action, request.bucket, request.key or request.query.get("prefix", ""))
@@ -72,6 +81,12 @@ class S3Service:
             problem = S3Error(507, "InsufficientStorage", "The disk of this server is full.")
             answer = answers.error(problem, request, exchange.request_id)
         await exchange.answer(answer, self.store)
+
+    def _tell_of(self, bucket: str, key: str) -> None:
+        try:
+            self.created(bucket, key)
+        except Exception:  # noqa: BLE001 - whatever it is, the request has done its work
+            traceback.print_exc()
 
 
 class _Exchange:

@@ -14,6 +14,7 @@ from hca_local.server import landing
 from hca_local.server.exchange import Exchange
 from hca_local.server.gateway import Gateway
 from hca_local.server.pages import not_found
+from hca_local.upload import service as upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def application(deployment: Deployment, log: ServiceLog) -> ASGIApp:
     """Return the application that serves `deployment` and writes to `log`."""
     users = [*fusillade.routes(deployment), *provider.routes(deployment.provider)]
-    routes = [*service.routes(deployment), *landing.routes(deployment), *users]
+    routes = [*service.routes(deployment), *landing.routes(deployment), *users, *upload.routes(deployment)]
     api = Router(routes, redirect_slashes=False, default=not_found)
     gateway = Gateway(api, ObjectService(deployment), log, read_only=_of_the_dss(deployment))
     if deployment.buckets is None:

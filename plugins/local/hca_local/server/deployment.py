@@ -26,6 +26,9 @@ from hca_local.store import database
 from hca_local.store.checkouts import Checkouts
 from hca_local.store.writer import Writer
 from hca_local.subscriptions.courier import Courier
+from hca_local.upload import buckets as upload_buckets
+from hca_local.upload.buckets.keys import Ring
+from hca_local.upload.uploads import Uploads
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -59,6 +62,7 @@ class Deployment:
     replicator: Replicator
     courier: Courier
     searcher: Searcher
+    uploads: Uploads
     buckets: S3Service | None
 
     def is_enabled(self, email: str) -> bool:
@@ -81,9 +85,11 @@ class Deployment:
         await self.checkout_jobs.resume()
         self.replicator.start()
         self.courier.start()
+        self.uploads.start(self.records)
 
     async def stop(self) -> None:
         """End the work in the background; what is unfinished waits in the store."""
+        await self.uploads.stop()
         await self.courier.stop()
         await self.replicator.stop()
         await self.checkout_jobs.stop()
@@ -111,9 +117,14 @@ def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, 
     if settings.s3_endpoint:
         buckets, source = None, RemoteSources(s3_url)
     else:
-        buckets = S3Service(directory.s3, PermanentKeys({key.access_key_id: key.secret}))
+        buckets = S3Service(directory.s3, Ring(PermanentKeys({key.access_key_id: key.secret}), records))
         source = OwnSources(buckets.store)
     courier = Courier(directory.store, settings, log)
+    areas = upload_buckets.opened(buckets, s3_url, directory.store)
+    api_key = data_directory.api_key(directory)
+    uploads = Uploads(areas, writer, directory.store, api_key, settings.upload_key_lifetime, log)
+    if buckets:
+        buckets.created = uploads.created_in
     copier = Copier(writer, ground, source, settings.copy_seconds, log, courier.wake)
     return Deployment(
         directory=directory,
@@ -141,5 +152,6 @@ def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, 
         replicator=Replicator(writer, ground, courier.wake),
         courier=courier,
         searcher=Searcher(directory.store),
+        uploads=uploads,
         buckets=buckets,
     )

@@ -23,6 +23,7 @@ _PAGE = """<!DOCTYPE html>
 <li>Data Storage System: <code>/v1</code>, described by <a href="/v1/swagger.json">/v1/swagger.json</a></li>
 <li>Users, groups and policies: <code>/v1/user</code> and others, described by
 <a href="/swagger.json">/swagger.json</a>; logins: <a href="/.well-known/openid-configuration">OpenID Connect</a></li>
+<li>Upload areas: <code>/v1/area</code>; <code>hca local area</code> lists them</li>
 <li><a href="/internal/health">/internal/health</a>, <a href="/version">/version</a></li>
 </ul>
 <p>In a shell: <code>eval "$(hca local env)"</code>, then <code>hca dss --help</code>. To log in in a browser:
@@ -43,7 +44,8 @@ def routes(deployment: Deployment) -> list[Route]:
     def version(request: Request) -> Response:
         import importlib.metadata
 
-        return JSONResponse({"version_info": {"version": importlib.metadata.version("hca-plugin-local")}})
+        found = importlib.metadata.version("hca-plugin-local")
+        return JSONResponse({"version_info": {"version": found}, "upload_service_version": found})
 
     return [Route("/", Page(index)), Route("/internal/health", Page(health)), Route("/version", Page(version))]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_SECONDS = 30.0
-_OLDER_FORMAT = 2
+_OLDEST_FORMAT = 2
 
 
 def connect(path: Path, *, durable: bool = True) -> sqlite3.Connection:
@@ -50,16 +50,16 @@ def create_tables(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version={schema.FORMAT}")
 
 
-def upgrade(connection: sqlite3.Connection) -> bool:
-    """Bring a store of an older format that can be read to the present one, inside a transaction; tell whether it was.
+def upgrade(connection: sqlite3.Connection) -> int:
+    """Bring a store of an older format that can be read to the present one, inside a transaction.
 
-    Raises sqlite3.Error.
+    Returns the format that it had. Raises sqlite3.Error.
     """
-    if connection.execute("PRAGMA user_version").fetchone()[0] != _OLDER_FORMAT:
-        return False
-    _run(connection, schema.NEW_IN_FORMAT_3)
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    for version in range(found + 1, schema.FORMAT + 1):
+        _run(connection, schema.NEW_IN[version])
     connection.execute(f"PRAGMA user_version={schema.FORMAT}")
-    return True
+    return found
 
 
 def _run(connection: sqlite3.Connection, statements: str) -> None:
@@ -89,7 +89,7 @@ def is_complete(path: Path) -> bool:
         return False
     if application != schema.APPLICATION_ID:
         raise HCAError(f"{path} is a database of some other program, not a store of hca local.")
-    if found not in (schema.FORMAT, _OLDER_FORMAT):
+    if not _OLDEST_FORMAT <= found <= schema.FORMAT:
         raise HCAError(
             f"The store in {path.parent} has format {found}; this version of hca local reads format {schema.FORMAT}.",
             hint="use the version of hca-plugin-local that made it, or another --data directory",

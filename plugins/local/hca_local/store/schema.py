@@ -6,8 +6,10 @@ from hca_local.identity import schema as identity
 from hca_local.identity import service_accounts
 from hca_local.search import schema as search
 from hca_local.subscriptions import schema as subscriptions
+from hca_local.upload import schema as upload
+from hca_local.upload.buckets import schema as upload_buckets
 
-FORMAT = 3
+FORMAT = 4
 APPLICATION_ID = 0x48434131  # "HCA1": tells our database from anybody else's
 
 _OWN = """
@@ -106,8 +108,9 @@ CREATE TABLE owned_collections ( -- what GET /collections lists: the versions th
 ) WITHOUT ROWID;
 """
 
-# Who may do what came with format 3; a store of format 2 gets the tables when it is opened.
+# What came with which format; an older store gets the tables when it is opened.
 _OF_USERS = (fusillade.TABLES, identity.TABLES, service_accounts.SERVICE_ACCOUNT_TABLES)
+_OF_UPLOADS = (upload.TABLES, upload_buckets.TABLES)
 _PARTS = (_OWN, search.TABLES, events.TABLES, subscriptions.TABLES)
 
 
@@ -115,5 +118,5 @@ def _joined(parts: tuple[str, ...]) -> str:
     return ";\n".join(part.strip().removesuffix(";") for part in parts)
 
 
-TABLES = _joined((*_PARTS, *_OF_USERS))
-NEW_IN_FORMAT_3 = _joined(_OF_USERS)
+TABLES = _joined((*_PARTS, *_OF_USERS, *_OF_UPLOADS))
+NEW_IN = {3: _joined(_OF_USERS), 4: _joined(_OF_UPLOADS)}

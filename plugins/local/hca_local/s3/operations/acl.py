@@ -11,6 +11,10 @@ from hca_local.s3.xml import NAMESPACE
 if TYPE_CHECKING:
     from hca_local.s3.call import Call
 
+# Those that give nobody but the owner anything. A request may bring them without s3:PutObjectAcl, as at AWS: there too
+# they change nothing where the bucket owner owns all objects.
+_OWNERS = ("", "private", "bucket-owner-full-control")
+_GRANT = "x-amz-grant-"
 # The writer of documents has no attributes; this is the one place that needs one, and nothing in it changes.
 _DOCUMENT = f"""<?xml version="1.0" encoding="UTF-8"?>
 <AccessControlPolicy xmlns="{NAMESPACE}"><Owner><ID>hca-local</ID><DisplayName>hca-local</DisplayName></Owner>\
@@ -29,6 +33,13 @@ async def of_object(call: Call) -> Answer:
     """GetObjectAcl."""
     objects.find(call.store.records, call.bucket, call.key)
     return _answer()
+
+
+def check(call: Call) -> None:
+    """Check that the sender may give the object that it brings the ACL of the request. Raises S3Error."""
+    grants = any(name.startswith(_GRANT) for name in call.headers)
+    if grants or call.headers.get("x-amz-acl", "") not in _OWNERS:
+        call.require("s3:PutObjectAcl", call.bucket, call.key)
 
 
 def _answer() -> Answer:

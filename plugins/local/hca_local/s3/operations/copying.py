@@ -79,7 +79,7 @@ def _source(call: Call) -> _Source:
 def _description(call: Call, source: _Source) -> Description:
     """Return what the copy is described by: as the source, or as the request says. Raises S3Error."""
     directive = _directive(call, "x-amz-metadata-directive")
-    given, kept = descriptions.given(call.headers), source.found.description
+    given, kept = descriptions.given(call), source.found.description
     if directive == "COPY" and (source.bucket, source.key) == (call.bucket, call.key):
         raise invalid_request(
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
@@ -88,6 +88,9 @@ def _description(call: Call, source: _Source) -> Description:
     if directive == "COPY":
         given = replace(given, headers=kept.headers, metadata=kept.metadata)
     if _directive(call, "x-amz-tagging-directive") == "COPY":
+        if kept.tags:
+            call.require("s3:GetObjectTagging", source.bucket, source.key)
+            call.require("s3:PutObjectTagging", call.bucket, call.key)
         given = replace(given, tags=kept.tags)
     return given
 

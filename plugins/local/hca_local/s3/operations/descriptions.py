@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from hca_local.s3 import answers
 from hca_local.s3.errors import S3Error, invalid_argument, not_implemented
-from hca_local.s3.operations import tagging
+from hca_local.s3.operations import acl, tagging
 from hca_local.s3.store.objects import Condition, Description
 
 if TYPE_CHECKING:
@@ -30,11 +30,15 @@ _REFUSED = (
 )
 
 
-def given(headers: Mapping[str, str]) -> Description:
-    """Return what the headers say about the object that they bring. Raises S3Error."""
+def given(call: Call) -> Description:
+    """Return what a request says about the object that it brings. Raises S3Error, also if it may not say that."""
+    headers = call.headers
     refused = [name for name in headers if name.startswith(_REFUSED)]
     if refused:
         raise not_implemented(f"the header {refused[0]}")
+    acl.check(call)
+    if headers.get("x-amz-tagging"):
+        call.require("s3:PutObjectTagging", call.bucket, call.key)
     return Description(standard_headers(headers), metadata(headers), tags(headers))
 
 

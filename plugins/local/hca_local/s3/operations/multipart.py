@@ -15,7 +15,7 @@ from hca_local.s3.operations import descriptions
 from hca_local.s3.operations.buckets import OWNER
 from hca_local.s3.operations.listing import encoder
 from hca_local.s3.operations.objects import require_length
-from hca_local.s3.store import buckets, listing, uploads
+from hca_local.s3.store import buckets, listing, objects, uploads
 from hca_local.s3.store.objects import Content, Segment
 from hca_local.s3.store.uploads import Part, Upload
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _MOST_PARTS = 10_000
 _SMALLEST_PART = 5 * 1024**2
 _LARGEST_PAGE = 1000
+_NO_SUCH_UPLOAD = "NoSuchUpload"
 _COMPOSITE, _FULL_OBJECT = "COMPOSITE", "FULL_OBJECT"
 
 
@@ -38,7 +39,7 @@ async def create(call: Call) -> Answer:
     if algorithm:
         bodies.check_algorithm(algorithm)
     upload = Upload(
-        secrets.token_urlsafe(24), call.bucket, call.key, now(), descriptions.given(call.headers), algorithm,
+        secrets.token_urlsafe(24), call.bucket, call.key, now(), descriptions.given(call), algorithm,
         _checksum_type(call, algorithm),
     )  # fmt: skip
     await call.store.write(lambda connection: uploads.create(connection, upload))
@@ -107,11 +108,30 @@ async def keep_part(call: Call, upload: Upload, number: int, file: str, received
 
 async def complete(call: Call) -> Answer:
     """CompleteMultipartUpload: the parts become an object by a change of rows, their bytes stay where they are."""
-    upload = find_upload(call)
     named = (await call.document("CompleteMultipartUpload")).all("Part")
+    content = None
+    while content is None:
+        try:
+            content = await _put_together(call, named)
+        except uploads.PartReplacedError:
+            continue  # it came once more in this moment: clients repeat what takes long
+        except S3Error as error:
+            if error.code != _NO_SUCH_UPLOAD:
+                raise
+            return _completed(call, _already_there(call, named, error))
+    call.created(call.bucket, call.key)
+    return _completed(call, content)
+
+
+async def _put_together(call: Call, named: Sequence[Element]) -> Content:
+    """Make the parts that the client names an object and return its content.
+
+    Raises S3Error, PartReplacedError, OSError.
+    """
+    upload = find_upload(call)
     condition = descriptions.condition(call)
     parts = _chosen(uploads.parts(call.store.records, upload.id), named)
-    content = Content(tuple(Segment(part.file, part.size) for part in parts), _etag(parts))
+    content = Content(tuple(Segment(part.file, part.size) for part in parts), _etag([part.etag for part in parts]))
     declared_size = call.headers.get("x-amz-mp-object-size", str(content.size))
     if declared_size != str(content.size):
         raise invalid_request(f"The provided 'x-amz-mp-object-size' header does not match {content.size}, the size.")
@@ -120,6 +140,27 @@ async def complete(call: Call) -> Answer:
         lambda connection: uploads.complete(connection, upload, content, condition, now())
     )
     await call.store.discard([removed], unused)
+    return content
+
+
+def _already_there(call: Call, named: Sequence[Element], otherwise: S3Error) -> Content:
+    """Return the content of the object that a former request has made of the parts that the client names.
+
+    S3 too answers a repeated request like the first one: a client that lost the answer can't know of it. It remembers
+    the upload; here the parts are known again by the ETag that they give the object. Raises `otherwise` if the object
+    is not made of them.
+    """
+    try:
+        found = objects.find(call.store.records, call.bucket, call.key)
+        expected = _etag([(element.find("ETag") or "").strip('"') for element in named])
+    except (S3Error, ValueError):
+        raise otherwise from None
+    if found.etag != expected:
+        raise otherwise
+    return Content(tuple(objects.segments(call.store.records, found.number)), found.etag, found.checksums)
+
+
+def _completed(call: Call, content: Content) -> Answer:
     checksums = descriptions.checksum_headers(content.checksums)
     found: list[Node] = [
         ("Location", f"http://{call.headers.get('host', '')}/{call.bucket}/{call.key}"),
@@ -170,9 +211,10 @@ def _has_named_checksums(part: Part, element: Element) -> bool:
     return all(value is None or part.checksums.get(name) == value for name, value in named)
 
 
-def _etag(parts: Sequence[Part]) -> str:
-    joined = b"".join(bytes.fromhex(part.etag) for part in parts)
-    return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(parts)}"
+def _etag(etags: Sequence[str]) -> str:
+    """Return the ETag of an object whose parts have `etags`. Raises ValueError if these are none."""
+    joined = b"".join(bytes.fromhex(etag) for etag in etags)
+    return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(etags)}"
 
 
 async def _checksums(call: Call, upload: Upload, parts: Sequence[Part]) -> dict[str, str]:

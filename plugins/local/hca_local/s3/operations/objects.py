@@ -24,8 +24,12 @@ _MOST_DELETED = 1000
 
 
 async def keep(call: Call, description: Description, content: Content, condition: Condition) -> None:
-    """Write the object of a request, whose bytes are in place; they go again if it can't be. Raises S3Error."""
+    """Write the object of a request, whose bytes are in place; they go again if it can't be. Raises S3Error.
+
+    The sender must still be allowed to: the bytes may have taken long to come, and its key may be gone by now.
+    """
     try:
+        call.require("s3:PutObject", call.bucket, call.key)
         removed = await call.store.write(
             lambda connection: objects.put(
                 connection, call.bucket, call.key, description, content, condition, now()
@@ -34,13 +38,14 @@ async def keep(call: Call, description: Description, content: Content, condition
     except Exception:
         await call.store.discard([], [segment.file for segment in content.segments])
         raise
+    call.created(call.bucket, call.key)
     await call.store.discard([removed])
 
 
 async def put(call: Call) -> Answer:
     """PutObject."""
     buckets.region(call.store.records, call.bucket)
-    description, condition = descriptions.given(call.headers), descriptions.condition(call)
+    description, condition = descriptions.given(call), descriptions.condition(call)
     wanted = bodies.declared(call.request, call.caller)
     require_length(wanted)
     file, received = await bodies.to_file(wanted, call.receive, call.store)

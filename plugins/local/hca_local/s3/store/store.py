@@ -26,7 +26,8 @@ class Store:
     """The database and the files below one directory.
 
     `records` is for reading, by the thread of the event loop; the database is at `path`. What changes them goes through
-    `write`, and what touches much of a file through `in_thread`.
+    `write`, and what touches much of a file through `in_thread`. `loop` is the event loop, None before it answers
+    its first request.
     """
 
     def __init__(self, root: Path) -> None:
@@ -45,6 +46,7 @@ class Store:
         _remove_leftovers(self.records, directory)
         self._writer = Writer(lambda: database.opened(self.path), self.files.sync)
         self._threads = ThreadPoolExecutor(_THREADS, "s3")
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction and return its result once that is on disk. What it raises undoes it."""
@@ -66,6 +68,13 @@ class Store:
                 names += self.files.removable(one.number, one.files)
         if names:
             await self.in_thread(self.files.unlink, names)
+
+    def discard_from_thread(self, removed: Iterable[Removed | None], files: Iterable[str] = ()) -> None:
+        """Do what `discard` does for a caller in another thread, but don't wait for it."""
+        if self.loop is None:  # so nobody reads an object
+            self.files.unlink([*files, *(name for one in removed if one is not None for name in one.files)])
+        else:
+            asyncio.run_coroutine_threadsafe(self.discard(removed, files), self.loop)
 
     def close(self) -> None:
         """Finish what was begun."""

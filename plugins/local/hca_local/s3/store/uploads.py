@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from hca_local.s3.store.objects import Condition, Content, Removed
 
 
+class PartReplacedError(Exception):
+    """A part was sent once more, so the file that was to be in the object is gone; that of the new part is there."""
+
+
 @dataclass(frozen=True)
 class Upload:
     """A multipart upload in progress. `algorithm` and `checksum_type` are None if the client wants no checksum."""
@@ -106,13 +110,15 @@ def remove(connection: Connection, upload: Upload) -> list[str]:
 def complete(
     connection: Connection, upload: Upload, content: Content, condition: Condition, now: int
 ) -> tuple[Removed | None, list[str]]:
-    """Make an upload the object that it is for. Raises S3Error if the upload, or a part, isn't there any more.
+    """Make an upload the object that it is for.
+
+    Raises S3Error if the upload isn't there any more, PartReplacedError if a part isn't.
 
     Returns the object that was in its place, and the files of parts that are not in the new one.
     """
     files = set(remove(connection, upload))
     used = {segment.file for segment in content.segments}
     if not used <= files:
-        raise no_such_upload(upload.id)
+        raise PartReplacedError
     removed = objects.put(connection, upload.bucket, upload.key, upload.description, content, condition, now)
     return removed, sorted(files - used)

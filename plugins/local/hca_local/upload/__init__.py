@@ -1,0 +1,1 @@
+"""The embedded upload service: areas, the files in them, their checksums and validations."""

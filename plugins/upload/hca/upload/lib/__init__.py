@@ -1,0 +1,1 @@
+"""Parts of the published import path that lie one level deeper."""

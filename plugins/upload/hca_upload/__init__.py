@@ -1,0 +1,1 @@
+"""The Upload Service of the Human Cell Atlas: client, transfers and verbs."""
