@@ -45,7 +45,7 @@ class Whole:
     """sha1, sha256 and crc32c of a stream, whose blocks it takes one by one."""
 
     def __init__(self) -> None:
-        self._sha1, self._sha256, self._crc32c = hashlib.sha1(), hashlib.sha256(), crc32c()  # noqa: S324
+        self._sha1, self._sha256, self._crc32c = hashlib.sha1(), hashlib.sha256(), Crc32c()  # noqa: S324
         self._count = 0
 
     def update(self, block: bytes) -> None:
@@ -61,12 +61,21 @@ class Whole:
         return Checksums(self._count, self._sha1.hexdigest(), self._sha256.hexdigest(), crc32c, s3_etag(parts))
 
 
-def crc32c() -> Any:
+def Crc32c() -> Any:  # noqa: N802 - made like the objects of hashlib
     """Return a new crc32c, with `update` and `digest` as in hashlib; it takes bytes only."""
     import google_crc32c
 
     untyped: Any = google_crc32c
     return untyped.Checksum()
+
+
+def crc32c(data: bytes) -> bytes:
+    """Return the crc32c of `data`, the highest byte first."""
+    import google_crc32c
+
+    untyped: Any = google_crc32c
+    value: int = untyped.value(data)
+    return value.to_bytes(4, "big")
 
 
 def md5(data: bytes | memoryview) -> bytes:

@@ -59,3 +59,15 @@ class _Drawn(Bar):
     def _tell(self) -> None:
         if self._files:
             self._drawn.set_postfix_str(f"{self._done}/{self._files} files", refresh=False)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Let something be written to the terminal: a bar that is drawn there is taken away meanwhile."""
+    if "tqdm" not in sys.modules:
+        yield
+        return
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode():
+        yield

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from hca_core.files import StrPath
 
+SMALL = MEBIBYTE  # bytes that are not worth to be sent in pieces
 _PIECE = MEBIBYTE
 _BLOCK = MEBIBYTE // 4  # that is read at one time: it fits a processor's cache, and each thread's heap keeps some
 
@@ -49,12 +50,12 @@ class Body:
 
 
 @contextmanager
-def sending(data: memoryview, on_bytes: Callable[[int], None]) -> Iterator[Body | bytes]:
+def sending(data: memoryview | bytes, on_bytes: Callable[[int], None]) -> Iterator[Body | bytes]:
     """Give what boto3 takes as a body; `on_bytes` counts what has gone."""
-    if len(data) > MEBIBYTE:
-        yield Body(data, on_bytes)
+    if len(data) > SMALL:
+        yield Body(memoryview(data), on_bytes)
         return
-    yield bytes(data)  # what is small goes at once
+    yield data if isinstance(data, bytes) else bytes(data)  # what is small goes at once
     on_bytes(len(data))
 
 
@@ -86,6 +87,13 @@ class Source:
             self._stream.seek(0)
         return block
 
+    def whole(self) -> bytes:
+        """Return all of a small file; to be called before anything else is read."""
+        with _read_errors():
+            data = self._stream.read(self.size)
+            self._check(len(data) == self.size)
+        return data
+
     def fill(self, view: memoryview, take: Callable[[bytes], None]) -> None:
         """Fill `view` with what comes next in the file, and give every block of it to `take`."""
         at = 0
@@ -99,8 +107,11 @@ class Source:
                 take(block)
                 view[at : at + len(block)] = block
                 at += len(block)
-            now = os.fstat(self._stream.fileno())
-        if at < len(view) or (now.st_size, now.st_mtime_ns) != (self.size, self._changed):
+            self._check(at == len(view))
+
+    def _check(self, is_complete: bool) -> None:
+        now = os.fstat(self._stream.fileno())
+        if not is_complete or (now.st_size, now.st_mtime_ns) != (self.size, self._changed):
             raise HCAError("it changed while it was being sent")
 
 

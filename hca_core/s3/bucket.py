@@ -84,7 +84,7 @@ class Bucket:
     def put(
         self,
         key: str,
-        data: memoryview,
+        data: memoryview | bytes,
         proof: Proof,
         content_type: str,
         on_bytes: Callable[[int], None],

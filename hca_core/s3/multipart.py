@@ -75,7 +75,7 @@ def filled_parts(source: Filling, view: memoryview, take: Callable[[bytes], None
 
 
 def _filled(source: Filling, number: int, view: memoryview, take: Callable[[bytes], None] | None) -> Part:
-    crc32c = checksums.crc32c()
+    crc32c = checksums.Crc32c()
 
     def both(block: bytes) -> None:
         crc32c.update(block)

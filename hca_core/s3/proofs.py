@@ -19,7 +19,7 @@ class Proof(Protocol):
     def arguments(self) -> dict[str, str]:
         """What to give to boto3, so that S3 refuses other bytes."""
 
-    def etag(self, answer: Mapping[str, Any], data: memoryview, what: str) -> str:
+    def etag(self, answer: Mapping[str, Any], data: memoryview | bytes, what: str) -> str:
         """Return the ETag of `data` in an answer. Raises IntegrityError if S3 has something else."""
 
 
@@ -34,7 +34,7 @@ class ByMd5:
         """See Proof."""
         return {"ContentMD5": b64encode(self._md5).decode()}
 
-    def etag(self, answer: Mapping[str, Any], data: memoryview, what: str) -> str:
+    def etag(self, answer: Mapping[str, Any], data: memoryview | bytes, what: str) -> str:
         """See Proof."""
         return checked(answer, self._md5.hex(), what)
 
@@ -53,7 +53,7 @@ class ByCrc32c:
         """See Proof."""
         return {"ChecksumCRC32C": self._told}
 
-    def etag(self, answer: Mapping[str, Any], data: memoryview, what: str) -> str:
+    def etag(self, answer: Mapping[str, Any], data: memoryview | bytes, what: str) -> str:
         """See Proof."""
         repeated = answer.get("ChecksumCRC32C")
         if repeated is None:

@@ -527,7 +527,10 @@ def test_check(hca, bucket, keys, listed):
     keys.on("PUT", f"{BASE}/files_info").fail(404, times=99)
     outcome = hca("upload", "check", "same")
     assert outcome.exit_status == 0, outcome.stderr
-    assert [line.split(":")[0] for line in outcome.stdout.splitlines()] == ["same     same", "extra    extra"]
+    assert (outcome.stdout, outcome.stderr) == ("", "hca: 1 the same, 1 more in the area\n")
+    outcome = hca("upload", "check", "same", "missing")
+    assert (outcome.exit_status, outcome.stdout.split(":")[0]) == (6, "missing  missing")
+    assert outcome.stderr == "hca: 1 the same, 1 missing in the area, 1 more in the area\n"
     outcome = hca("upload", "check", "same", "missing", "--output", "json")
     assert outcome.exit_status == 6
     assert sorted((row["name"], row["status"]) for row in outcome.json()) == [

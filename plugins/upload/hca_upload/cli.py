@@ -279,25 +279,34 @@ def report(env: str | None, uuid: str | None, output_file_name: str | None, show
 def check(paths: tuple[str, ...], no_progress: bool, show: Show, **choices: Any) -> int:
     """Compare files of this machine with those of the selected area, by their sizes and checksums.
 
-    A line for each file tells whether it is the same, differs, is missing in the area, is there only (extra), changed
-    while it was read, or can't be compared (unknown). The exit status is 6 if a file of PATH is anything but the same.
+    A line tells of each file that differs, is missing in the area, changed while it was read, or can't be compared
+    (unknown); then the exit status is 6. The formats of --output have all files: those that are the same, too, and what
+    is in the area only (extra).
+
+    
+    hca upload check reads/
+    hca upload check reads/ --output jsonl --query "[?status == 'extra'].name"
     """
+    from collections import Counter
+
+    from hca_core import log
     from hca_upload import texts
 
-    found: set[str] = set()
+    found: Counter[str] = Counter()
 
-    def noted(rows: Iterator[Row]) -> Iterator[Row]:
+    def counted(rows: Iterator[Row]) -> Iterator[Row]:
         for row in rows:
-            found.add(row.status)
+            found[row.status] += 1
             yield row
 
     with selected_area() as area:
-        rows = noted(area.check(paths, report_progress=not no_progress, **choices))
+        rows = counted(area.check(paths, report_progress=not no_progress, **choices))
         if is_text(show):
-            write_lines(show, (texts.compared(row) for row in rows))
+            write_lines(show, (texts.compared(row) for row in rows if row.status not in ("same", "extra")))
         else:
             show({"name": row.name, "status": row.status, "size": row.size, "detail": row.detail} for row in rows)
-    return ExitStatus.DONE if found <= {"same", "extra"} else ExitStatus.INTEGRITY
+    log.logger().info(texts.comparison(found))
+    return ExitStatus.DONE if found.keys() <= {"same", "extra"} else ExitStatus.INTEGRITY
 
 
 def settings() -> UploadConfig:
@@ -339,9 +348,12 @@ def write(show: Show, text: Iterable[str], document: Any, columns: Sequence[str]
 
 
 def write_lines(show: Show, text: Iterable[str]) -> None:
-    """Write lines, each when it comes."""
+    """Write lines, each when it comes; a progress bar makes room for them."""
+    from hca_core import progress
+
     for line in text:
-        show.text(line)
+        with progress.aside():
+            show.text(line)
 
 
 def _teller(show: Show, uri: UploadAreaURI) -> Callable[[Outcome], None]:
@@ -350,7 +362,7 @@ def _teller(show: Show, uri: UploadAreaURI) -> Callable[[Outcome], None]:
 
     def told(outcome: Outcome) -> None:
         if outcome.error is None:
-            show.text(texts.uploaded(outcome, uri))
+            write_lines(show, [texts.uploaded(outcome, uri)])
             sys.stdout.flush()
 
     return told

@@ -142,6 +142,12 @@ class ObjectSource:
         """Return nothing: the type of an object is told by its key."""
         return b""
 
+    def whole(self) -> bytes:
+        """Return all of a small object. Raises HCAError."""
+        data = bytearray(self.size)
+        self.fill(memoryview(data), lambda block: None)
+        return bytes(data)
+
     def fill(self, view: memoryview, take: Callable[[bytes], None]) -> None:
         """Fill `view` with what comes next, and give every block of it to `take`. Raises HCAError."""
         if self._stopped.is_set():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from hca_core import checksums, log
 from hca_core.checksums import MEBIBYTE
 from hca_core.errors import HCAError, IntegrityError, LoginError, NetworkError
-from hca_core.s3.bodies import Source
+from hca_core.s3.bodies import SMALL, Source
 from hca_core.s3.buffers import Buffers
 from hca_core.s3.multipart import Upload, filled_parts, read_parts, send_parts
 from hca_core.s3.proofs import ByCrc32c
@@ -39,6 +39,8 @@ class Readable(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
     def peek(self, count: int) -> bytes: ...
+
+    def whole(self) -> bytes: ...
 
     def fill(self, view: memoryview, take: Callable[[bytes], None]) -> None: ...
 
@@ -95,6 +97,8 @@ class Sender:
 
     def send_content(self, item: Item, content: Content) -> str:
         """Put `content` into the area as the file `item` and return the ETag that it has there."""
+        if item.size <= SMALL:
+            return self._send_small(item, content)
         if item.size > MEMORY:
             return self._send_piecemeal(item, content)
         loan = self._buffers.lend(item.size)
@@ -137,9 +141,20 @@ class Sender:
         except HCAError as error:
             log.logger().debug("parts of an earlier state of %s stay in the bucket: %s", item.name, error)
 
+    def _send_small(self, item: Item, content: Content) -> str:
+        with content.open() as source:
+            data = source.whole()
+        return self._put(item, data, checksums.crc32c(data), content)
+
+    def _put(self, item: Item, data: memoryview | bytes, crc32c: bytes, content: Content) -> str:
+        content_type = content.type(bytes(data[:_HEAD]))
+        metadata = {"crc32c": crc32c.hex()}
+        proof = ByCrc32c(crc32c)
+        return self._bucket.put(self.key(item), data, proof, content_type, self._on_bytes, metadata=metadata)
+
     def _send_from(self, loan: Loan, item: Item, content: Content) -> str:
         """Send a file that is read into memory first: so its crc32c can be told with it (contract §6)."""
-        whole = checksums.crc32c()
+        whole = checksums.Crc32c()
         with content.open() as source:
             parts = filled_parts(source, loan.view, whole.update)
         content_type = content.type(bytes(loan.view[:_HEAD]))

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from hca_upload.upload import Outcome
     from hca_upload.uri import UploadAreaURI
 
+_NOT_THE_SAME = {
+    "differs": "different",
+    "missing": "missing in the area",
+    "changed": "changed meanwhile",
+    "unknown": "can't be compared",
+}
 # Names of checksums as people know them; the service has them in lower case.
 _SUMS = ("S3_Etag", "CRC32C", "SHA1", "SHA256")
 
@@ -39,6 +45,15 @@ def uploaded(outcome: Outcome, uri: UploadAreaURI) -> str:
     if outcome.status == "present":
         return f"{name(outcome.name)} is in upload area {uri} already"
     return f"Upload complete of {name(outcome.name)} to upload area {uri}"
+
+
+def comparison(found: Mapping[str, int]) -> str:
+    """Return how many files have which status, as a sentence."""
+    told = [f"{found.get('same', 0)} the same"]
+    told += [f"{found[status]} {text}" for status, text in _NOT_THE_SAME.items() if found.get(status)]
+    if extra := found.get("extra"):
+        told.append(f"{extra} more in the area")
+    return ", ".join(told)
 
 
 def compared(row: Row) -> str:
