@@ -52,11 +52,16 @@ class Body:
 @contextmanager
 def sending(data: memoryview | bytes, on_bytes: Callable[[int], None]) -> Iterator[Body | bytes]:
     """Give what boto3 takes as a body; `on_bytes` counts what has gone."""
-    if len(data) > SMALL:
-        yield Body(memoryview(data), on_bytes)
+    if len(data) <= SMALL:
+        yield data if isinstance(data, bytes) else bytes(data)  # what is small goes at once
+        on_bytes(len(data))
         return
-    yield data if isinstance(data, bytes) else bytes(data)  # what is small goes at once
-    on_bytes(len(data))
+    body = Body(memoryview(data), on_bytes)
+    try:
+        yield body
+    except BaseException:
+        body.seek(0)  # nothing of it counts
+        raise
 
 
 class Source:

@@ -7,8 +7,9 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+from hca_core import log
 from hca_core.checksums import s3_etag
-from hca_core.errors import LoginError, NotFoundError
+from hca_core.errors import IntegrityError, LoginError, NotFoundError
 from hca_core.s3.bodies import sending
 from hca_core.s3.proofs import checked
 from hca_core.s3.telling import Words, told
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from hca_core.s3.proofs import Proof
 
+_TRIES = 3  # of what arrives changed
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -98,9 +100,13 @@ class Bucket:
             described["Tagging"] = urlencode(tags, quote_via=quote)
         if metadata:
             described["Metadata"] = dict(metadata)
-        with told(self.words), sending(data, on_bytes) as body:
-            answer = self.client.put_object(Bucket=self.name, Key=key, Body=body, **described)
-        return proof.etag(answer, data, key)
+
+        def put() -> str:
+            with told(self.words), sending(data, on_bytes) as body:
+                answer = self.client.put_object(Bucket=self.name, Key=key, Body=body, **described)
+                return proof.etag(answer, data, key)
+
+        return _proved(put)
 
     def begin(
         self, key: str, content_type: str, *, metadata: Mapping[str, str] | None = None, checksum: str = ""
@@ -140,11 +146,15 @@ class Bucket:
         self, key: str, upload_id: str, number: int, data: memoryview, proof: Proof, on_bytes: Callable[[int], None]
     ) -> str:
         """Store one part and return its ETag; `on_bytes` counts what has gone."""
-        with told(self.words), sending(data, on_bytes) as body:
-            answer = self.client.upload_part(
-                Bucket=self.name, Key=key, UploadId=upload_id, PartNumber=number, Body=body, **proof.arguments
-            )
-        return proof.etag(answer, data, f"part {number} of {key}")
+
+        def put() -> str:
+            with told(self.words), sending(data, on_bytes) as body:
+                answer = self.client.upload_part(
+                    Bucket=self.name, Key=key, UploadId=upload_id, PartNumber=number, Body=body, **proof.arguments
+                )
+                return proof.etag(answer, data, f"part {number} of {key}")
+
+        return _proved(put)
 
     def complete(self, key: str, upload_id: str, parts: Sequence[SentPart]) -> str:
         """Make an object of all its `parts` and return its ETag, which must be the one that follows from theirs."""
@@ -225,3 +235,13 @@ class Bucket:
                 self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload_id)
         except NotFoundError:
             pass
+
+
+def _proved(put: Callable[[], str]) -> str:
+    """Send something again if other bytes have arrived. Raises IntegrityError if they do so every time."""
+    for _ in range(_TRIES - 1):
+        try:
+            return put()
+        except IntegrityError as error:
+            log.logger().debug("%s; sending it again", error)
+    return put()

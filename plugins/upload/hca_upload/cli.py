@@ -305,6 +305,7 @@ def check(paths: tuple[str, ...], no_progress: bool, show: Show, **choices: Any)
             write_lines(show, (texts.compared(row) for row in rows if row.status not in ("same", "extra")))
         else:
             show({"name": row.name, "status": row.status, "size": row.size, "detail": row.detail} for row in rows)
+    sys.stdout.flush()  # what is in the lines comes before what is said of them
     log.logger().info(texts.comparison(found))
     return ExitStatus.DONE if found.keys() <= {"same", "extra"} else ExitStatus.INTEGRITY
 

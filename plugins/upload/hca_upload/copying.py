@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hca_core import checksums, log
@@ -33,13 +34,17 @@ _TRIES = 4  # of a piece that stops in the middle
 
 
 class Object(NamedTuple):
-    """An object that is to be copied: where it is, its size in bytes, its ETag, and the crc32c that it claims."""
+    """An object that is to be copied: where it is, its size in bytes, its ETag, and the crc32c that it claims.
+
+    `is_open` tells whether the area's credentials may read it.
+    """
 
     bucket: str
     key: str
     size: int
     etag: str
     crc32c: str
+    is_open: bool
 
     @property
     def condition(self) -> dict[str, Any]:
@@ -54,18 +59,15 @@ class Outside:
         self.area_bucket = area_bucket
         self._place = Place(area.config.s3_endpoint_url or "", REGION)
         self._connections = connections
-        self._client: Any = None
-        self.has_own_keys = True
+        self._closed: set[str] = set()  # buckets that the area's credentials may not read
 
-    @property
+    @cached_property
     def client(self) -> Any:
         """boto3's client for reading. Raises HCAError."""
-        if self._client is None:
-            try:
-                self._client = connect(Policy(), self._connections, self._words("bucket to copy from"), self._place)
-            except LoginError:
-                self._client, self.has_own_keys = self.area_bucket.client, False
-        return self._client
+        try:
+            return connect(Policy(), self._connections, self._words("bucket to copy from"), self._place)
+        except LoginError:
+            return self.area_bucket.client
 
     def items(self, url: str, **chosen: Any) -> list[Item]:
         """Return the objects that are meant by `s3://bucket/prefix`. Raises HCAError."""
@@ -78,13 +80,25 @@ class Outside:
     def described(self, item: Item) -> Object:
         """Return what is known of an object. Raises HCAError if it has not the size that it had when it was listed."""
         bucket, key = sources.address(item.path)
-        with told(self._words(f"bucket {bucket!r}")):
-            head = self.client.head_object(Bucket=bucket, Key=key)
+        head = None if bucket in self._closed else self._head(self.area_bucket.client, bucket, key)
+        is_open = head is not None
+        if head is None:
+            self._closed.add(bucket)
+            with told(self._words(f"bucket {bucket!r}")):
+                head = self.client.head_object(Bucket=bucket, Key=key)
         if head["ContentLength"] != item.size:
             raise HCAError("it changed while it was being sent")
         metadata: Mapping[str, str] = head.get("Metadata", {})
         crc32c = metadata.get("crc32c") or metadata.get("hca-dss-crc32c") or ""
-        return Object(bucket, key, item.size, str(head["ETag"]).strip('"'), crc32c)
+        return Object(bucket, key, item.size, str(head["ETag"]).strip('"'), crc32c, is_open)
+
+    def _head(self, client: Any, bucket: str, key: str) -> Any:
+        """Return what S3 tells of an object, None if it refuses that to these credentials."""
+        try:
+            with told(self._words(f"bucket {bucket!r}")):
+                return client.head_object(Bucket=bucket, Key=key)
+        except LoginError:
+            return None
 
     def read(self, source: Object, start: int, view: memoryview) -> None:
         """Fill `view` with the bytes of an object from `start` on. Raises HCAError."""
@@ -191,13 +205,12 @@ class Copier:
         self._journal.note(item, source=source.etag)
         content_type = content_types.of_object(source.key, self._dcp_type)
         metadata = {"metadata": {"crc32c": source.crc32c}} if source.crc32c else {}
-        try:
-            return self._copy_inside(item, source, content_type, metadata)
-        except LoginError as error:
-            # The area's credentials may read few other buckets; the user's own may well.
-            if not self._outside.has_own_keys:
-                raise
-            log.logger().debug("%s goes through this machine: %s", item.path, error)
+        if source.is_open:
+            try:
+                return self._copy_inside(item, source, content_type, metadata)
+            except LoginError as error:  # some servers let session credentials read, but not copy in parts
+                log.logger().debug("%s goes through this machine: %s", item.path, error)
+                self._journal.note(item, upload_id="")
         return self._copy_through(item, source, content_type, metadata)
 
     def _copy_inside(self, item: Item, source: Object, content_type: str, described: Mapping[str, Any]) -> str:
