@@ -9,11 +9,11 @@ import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hca_core import locking, paths
+from hca_core import files, locking, log, paths
 from hca_core.errors import HCAError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
 class JsonLines:
@@ -29,6 +29,14 @@ class JsonLines:
         self._busy = busy
         self._writing = threading.Lock()
         self._descriptor = -1
+
+    def look(self) -> list[dict[str, Any]]:
+        """Return the lines that there are; nothing is made, locked or changed. Raises OSError."""
+        try:
+            with open(self.path, "rb") as stream:
+                return [line for line in map(_decoded, stream) if line is not None]
+        except FileNotFoundError:
+            return []
 
     def open(self) -> None:
         """Open and lock the journal; make it if there is none. Raises HCAError if another run has it, OSError."""
@@ -66,15 +74,26 @@ class JsonLines:
             os.write(self._descriptor, b"\n")
 
     def restart(self, lines: Iterable[dict[str, Any]]) -> None:
-        """Forget what was written and begin with `lines`. Raises OSError."""
+        """Forget what was written and begin with `lines`; all that was there stays if that fails. Raises OSError."""
+        temporary = files.temporary_beside(self.path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
         with self._writing:
-            os.ftruncate(self._descriptor, 0)
-            self._append(lines)
+            descriptor = os.open(temporary, flags, 0o600)
+            try:
+                locking.taken(descriptor)  # nobody else knows it
+                _write(descriptor, lines)
+                os.replace(temporary, self.path)
+            except BaseException:
+                os.close(descriptor)
+                os.unlink(temporary)
+                raise
+            os.close(self._descriptor)
+            self._descriptor = descriptor
 
     def append(self, lines: Iterable[dict[str, Any]]) -> None:
         """Write `lines`, in one piece; dataclasses in them become objects. Raises OSError."""
         with self._writing:
-            self._append(lines)
+            _write(self._descriptor, lines)
 
     def remove(self) -> None:
         """Remove the journal: the work is done. Raises OSError."""
@@ -84,15 +103,25 @@ class JsonLines:
         except PermissionError:
             pass  # Windows does not remove open files; an empty one is as good as none
 
-    def _append(self, lines: Iterable[dict[str, Any]]) -> None:
-        data = memoryview(b"".join(json.dumps(line, default=asdict).encode() + b"\n" for line in lines))
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+
+def read_each(lines: Iterable[dict[str, Any]], read: Callable[[dict[str, Any]], None]) -> None:
+    """Let `read` take the `lines` of a journal one by one; one that it can't make sense of is left out."""
+    for line in lines:
+        try:
+            read(line)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            log.logger().debug("a line of a journal makes no sense: %r", line)
+
+
+def _write(descriptor: int, lines: Iterable[dict[str, Any]]) -> None:
+    data = memoryview(b"".join(json.dumps(line, default=asdict).encode() + b"\n" for line in lines))
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _decoded(line: bytes) -> dict[str, Any] | None:
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None

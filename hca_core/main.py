@@ -52,6 +52,9 @@ def hca(ctx: click.Context, log_level: str | None, debug: bool, profile: str | N
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run one command line (`args`, or the process's own) and return its exit status. Never raises for bad input."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started this; then nobody is to read it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
     try:
         status = _run(list(sys.argv[1:] if args is None else args))
         sys.stdout.flush()

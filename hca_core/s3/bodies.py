@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 SMALL = MEBIBYTE  # bytes that are not worth to be sent in pieces
 _PIECE = MEBIBYTE
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _BLOCK = MEBIBYTE // 4  # that is read at one time: it fits a processor's cache, and each thread's heap keeps some
 
 
@@ -79,7 +81,13 @@ class Source:
 
     def __enter__(self) -> Source:
         with _read_errors():
-            self._stream = open(self.path, "rb", buffering=0)
+            # Without waiting: a named pipe that has taken the place of a file would wait for somebody to write to it.
+            self._stream = open(
+                self.path, "rb", buffering=0, opener=lambda path, flags: os.open(path, flags | _NO_WAIT)
+            )
+        if not stat.S_ISREG(os.fstat(self._stream.fileno()).st_mode):
+            self._stream.close()
+            raise HCAError("it changed while it was being sent")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,7 +104,7 @@ class Source:
         """Return all of a small file; to be called before anything else is read."""
         with _read_errors():
             data = self._stream.read(self.size)
-            self._check(len(data) == self.size)
+            self.check(is_complete=len(data) == self.size)
         return data
 
     def fill(self, view: memoryview, take: Callable[[bytes], None]) -> None:
@@ -112,9 +120,10 @@ class Source:
                 take(block)
                 view[at : at + len(block)] = block
                 at += len(block)
-            self._check(at == len(view))
+            self.check(is_complete=at == len(view))
 
-    def _check(self, is_complete: bool) -> None:
+    def check(self, *, is_complete: bool = True) -> None:
+        """Raise HCAError if the file is not what it was, or not all was there that was to be read."""
         now = os.fstat(self._stream.fileno())
         if not is_complete or (now.st_size, now.st_mtime_ns) != (self.size, self._changed):
             raise HCAError("it changed while it was being sent")

@@ -171,7 +171,10 @@ class Bucket:
         except NotFoundError:
             answer = {}  # an earlier try was done, only its answer was lost
         if not answer.get("ETag", "").strip('"'):  # some servers leave it empty
-            answer = {"ETag": self.etag(key) or ""}
+            etag = self.etag(key)
+            if etag is None:
+                raise NotFoundError(f"S3 has neither the parts of {key} any more nor the whole")
+            answer = {"ETag": etag}
         if not all(_MD5.fullmatch(part.etag) for part in parts):
             return str(answer["ETag"]).strip('"')  # encrypted parts, whose ETags say nothing
         return checked(answer, s3_etag([bytes.fromhex(part.etag) for part in parts], in_parts=True), key)

@@ -80,7 +80,8 @@ def _failure(error: Exception, words: Words) -> HCAError:
     )
     if isinstance(error, keys):
         return LoginError(f"the keys for the {words.what} can't be had: {text}", "aws configure, or aws sso login")
-    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
+    broken = (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError)
+    if isinstance(error, broken):
         hint = "check the network, and AWS_ENDPOINT_URL_S3 if it is set"
         return NetworkError(f"S3 can't be reached: {text}", hint)
     return ConfigError(f"S3 can't be asked: {text}", hint="check ~/.aws/config and the AWS_ variables")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import pytest
 
 from hca.upload import UploadArea, UploadAreaURI, UploadException, UploadService
 from hca_core.config import HCAConfig, get_config
 from hca_core.errors import NotFoundError, UsageError
+from hca_upload.errors import AreaChoiceError
 
 AREA = "aaaaaaaa-1111-2222-3333-444444444444"
 BUCKET = "org-humancellatlas-upload-local"
@@ -66,15 +68,49 @@ def test_a_stage_that_would_change_the_address_is_refused(stage):
         UploadService(stage)
 
 
-def test_the_key_of_a_stage_is_for_that_stage(upload):
+def test_the_key_of_a_stage_is_for_that_stage(upload, monkeypatch):
+    monkeypatch.delenv("HCA_UPLOAD_URL")
     config = HCAConfig()
-    config.assign("upload.api_keys", {"local": "L", "dev": "D"})
+    config.assign("upload.api_keys", {"local": "L", "dev": "D", "prod": "P"})
+    config.assign("upload.preprod_api_url_template", f"{upload.url}/{{deployment_stage}}/v1")
+    config.assign("upload.production_api_url", f"{upload.url}/v1")
     upload.on("*", "/*").reply(json={"uri": URI}, status=201)
-    for stage, token in (("local", None), ("dev", None), ("prod", None), ("dev", "given")):
+
+    def deleted(stage, token=None):
         service = UploadService(stage, token, config=config)
         service.api.delete_area(AREA)
         service.close()
-    assert [one.headers.get("Api-Key") for one in upload.requests] == ["L", "D", None, "given"]
+        return upload.requests[-1].path.split("/")[1], upload.requests[-1].headers.get("Api-Key")
+
+    assert deleted("local") == ("local", "L")
+    assert deleted("dev") == ("dev", "D")
+    assert deleted("prod") == ("v1", "P")
+    assert deleted("staging") == ("staging", None)
+    assert deleted("dev", "given") == ("dev", "given")
+    # The service that is named for all stages may be anybody's.
+    config.assign("upload.url", f"{upload.url}/v1")
+    assert deleted("dev") == ("v1", None)
+    config.assign("upload.api_key", "U")
+    assert deleted("dev") == ("v1", "U")
+
+
+def test_the_deployment_on_this_machine_is_no_other_stage(upload, monkeypatch):
+    monkeypatch.delenv("HCA_UPLOAD_URL")
+    config = HCAConfig()
+    config.assign("upload.preprod_api_url_template", f"{upload.url}/v1")
+    assert UploadService("local", config=config).api.url == f"{upload.url}/v1"
+    with pytest.raises(AreaChoiceError, match="has the stage local, not staging"):
+        UploadService("staging", config=config).api  # noqa: B018
+    config.assign("upload.preprod_api_url_template", "https://upload.example.org/v1")
+    assert UploadService("staging", config=config).api.url == "https://upload.example.org/v1"
+
+
+@pytest.mark.parametrize("paths", ["one", b"one", Path("one")])
+def test_a_path_alone_is_one_path(keys, area, paths):
+    with pytest.raises(UsageError, match="one does not exist"):
+        area.upload_files(paths)
+    with pytest.raises(UsageError, match="one does not exist"):
+        next(area.check(paths))
 
 
 def test_an_area_is_made(upload, service_local):

@@ -561,17 +561,28 @@ def test_bytes_that_change_on_the_way(up: Uploading, size: int) -> None:
     path = written("small", size)
     up.s3.rule(faults.corrupt(500), method="PUT")
     outcome = up.hca("files", path)
+    assert outcome.exit_status == 0, outcome.stderr
+    assert up.area.has(path)
+    assert len(up.sent()) == 2
+
+
+@pytest.mark.parametrize("size", [1000, 3 * MEBIBYTE])
+def test_bytes_that_change_on_the_way_every_time(up: Uploading, size: int) -> None:
+    path = written("small", size)
+    up.s3.rule(faults.corrupt(500), method="PUT", times=None)
+    outcome = up.hca("files", path)
     assert outcome.exit_status == ExitStatus.INTEGRITY, outcome.stderr
     assert one_sentence(outcome.stderr, "small")
     assert up.area.names() == []
     assert up.told() == []
+    up.s3.heal()
     assert up.hca("files", path).exit_status == 0
     assert up.area.has(path)
 
 
 def test_bytes_of_a_part_that_change_on_the_way(up: Uploading, small_parts: int) -> None:
     path = written("large", 3 * small_parts)
-    up.s3.rule(faults.corrupt(500), method="PUT", query={"partNumber": "2"})
+    up.s3.rule(faults.corrupt(500), method="PUT", query={"partNumber": "2"}, times=None)
     outcome = up.hca("files", path)
     assert outcome.exit_status == ExitStatus.INTEGRITY, outcome.stderr
     assert one_sentence(outcome.stderr, "large", "other bytes than were sent")
@@ -586,13 +597,13 @@ def test_bytes_of_a_part_that_change_on_the_way(up: Uploading, small_parts: int)
 
 def test_an_answer_that_tells_of_other_bytes(up: Uploading) -> None:
     path = written("small")
-    up.s3.rule(faults.wrong_sums, method="PUT")
+    up.s3.rule(faults.wrong_sums, method="PUT", times=None)
     outcome = up.hca("files", path)
     assert outcome.exit_status == ExitStatus.INTEGRITY, outcome.stderr
     assert one_sentence(outcome.stderr, "small")
     assert up.told() == []
+    up.s3.heal()
     assert up.hca("files", path).exit_status == 0
-    assert len(up.sent()) == 2
 
 
 def credentials_asked(up: Uploading) -> int:
@@ -939,3 +950,84 @@ def test_memory_does_not_grow_with_a_file(up: Uploading) -> None:
     least = peak(tiny)
     assert peak(large) - least < 256 + 40, "MiB"
     assert up.area.has(large, tiny)
+
+
+# What a review has found.
+
+
+def test_a_file_that_changes_without_its_time_is_not_said_to_be_the_old_one(up: Uploading, small_parts: int) -> None:
+    """What was told of an object when it began (its crc32c) must not outlive a change of the file."""
+    path = written("large", 3 * small_parts)
+    known = path.stat()
+    up.s3.rule(faults.error(403, "AccessDenied"), method="PUT", query={"partNumber": "2"}, times=None)
+    assert up.hca("files", path).exit_status == ExitStatus.LOGIN
+    with path.open("r+b") as stream:
+        stream.write(b"other bytes")
+    os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
+    up.s3.heal()
+    outcome = up.hca("files", path)
+    assert outcome.exit_status == 0, outcome.stderr
+    assert up.area.has(path)
+    head = up.area.s3.head_object(Bucket=BUCKET, Key=f"{up.area.uuid}/large")
+    assert head["Metadata"]["crc32c"] == checksums.of_file(path).crc32c
+
+
+def test_an_area_that_is_gone_is_not_tried_for_every_file(up: Uploading) -> None:
+    files = [written(f"data/{number}") for number in range(40)]
+    up.api.rule(faults.error(404, "NotFound"), method="POST", path="/area/[^/]+/[0-9]+$", times=None)
+    outcome = up.hca("files", "data", "--jobs", "2")
+    assert outcome.exit_status == ExitStatus.NOT_FOUND, outcome.stderr
+    assert "8 failed, " in outcome.stderr
+    assert "not tried" in outcome.stderr
+    assert len(up.sent()) < len(files) / 2
+
+
+def test_one_refused_file_among_many_does_not_end_a_run_with_one_job(up: Uploading) -> None:
+    for number in range(10):
+        written(f"data/{number}")
+    up.s3.rule(faults.error(403, "AccessDenied"), method="PUT", path="/3$", times=None)
+    outcome = up.hca("files", "data", "--jobs", "1")
+    assert outcome.exit_status == ExitStatus.PARTLY, outcome.stderr
+    assert "9 files" in outcome.stderr
+    assert "1 failed" in outcome.stderr
+
+
+def test_a_pipe_in_the_place_of_a_file_does_not_stop_the_run(up: Uploading, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hca_upload import upload
+
+    path, other = written("a"), written("b")
+    tidy_up = upload._Run._tidy_up
+
+    def replaced(self: Any, items: Any) -> None:
+        path.unlink()
+        os.mkfifo(path)
+        tidy_up(self, items)
+
+    monkeypatch.setattr(upload._Run, "_tidy_up", replaced)
+    outcome = up.hca("files", path, other)
+    assert outcome.exit_status == ExitStatus.PARTLY, outcome.stderr
+    assert "a: it changed while it was being sent" in outcome.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--sync"]])
+def test_a_bad_dcp_type_is_told_before_anything_is_sent(up: Uploading, options: list[str]) -> None:
+    outcome = up.hca("files", written("a"), "--dcp-type", "a; b", *options)
+    assert outcome.exit_status == ExitStatus.USAGE
+    assert "'a; b' can't be a dcp-type" in outcome.stderr
+    assert up.s3.asked == []
+
+
+def test_a_download_that_breaks_off_is_asked_for_again(
+    up: Uploading, deployment: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = data_directory.access_key(deployment.directory)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key.secret)
+    name = f"outside-{uuid.uuid4()}"
+    up.area.s3.create_bucket(Bucket=name)
+    up.area.s3.put_object(Bucket=name, Key="x", Body=b"content")
+    cut = up.s3.rule(faults.cut_answer(2), method="GET", path=f"/{name}/x$")
+    outcome = up.hca("files", f"s3://{name}/x")
+    assert outcome.exit_status == 0, outcome.stderr
+    assert cut.hits == 1
+    assert read(up.area.s3, BUCKET, f"{up.area.uuid}/x") == b"content"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 import stat
 from pathlib import Path
 
@@ -131,3 +133,72 @@ def test_two_runs_of_the_same_command_exclude_each_other() -> None:
             pass
         with Journal(["area", "another folder"]) as other:
             assert other.entries == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"foo": 1}',
+        '{"name": "x", "etag": "e"}',
+        '{"name": "x", "path": "/x", "size": 1, "changed": 1, "etag": "e", "of a later version": 1}',
+        '{"name": "a", "part": 1}',
+        '{"name": "a", "part": [1, "x"]}',
+        '{"name": "a", "etag": 1}',
+        '{"name": ["a"]}',
+        '{"name": "x", "path": "/x", "size": 1, "changed": 1, "parts": [1]}',
+        "[" * 200_000,
+        "not JSON",
+    ],
+)
+def test_a_line_that_makes_no_sense_is_left_out(line: str) -> None:
+    with opened() as journal:
+        journal.begin(trusted=False)
+        before = journal.note(item("a"), etag="e")
+        path = next((Path.home() / ".local/state/hca/upload-areas").iterdir())
+    with path.open("a") as stream:
+        stream.write(f"{line}\n")
+    with opened() as journal:
+        assert journal.entries == {"a": before}
+
+
+def test_who_only_looks_is_in_nobodys_way() -> None:
+    with Journal(["area", "folder"], only_look=True) as nothing:
+        assert (nothing.entries, nothing.is_open) == ({}, False)
+    assert not (Path.home() / ".local/state/hca/upload-areas").exists()
+    with opened() as journal:
+        journal.begin(trusted=False)
+        journal.note(item("a"), etag="e")
+        with Journal(["area", "folder"], only_look=True) as looking:
+            assert looking.is_open
+            assert looking.entries == journal.entries
+
+
+def test_a_beginning_that_fails_loses_nothing() -> None:
+    """A full disk, stood for by a limit on the size of files."""
+    with opened() as journal:
+        journal.begin(trusted=False)
+        for number in range(20):
+            journal.note(item(f"file {number}"), etag="e")
+    path = next((Path.home() / ".local/state/hca/upload-areas").iterdir())
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with opened() as journal:
+        old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                journal.begin(trusted=False)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, old)
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_a_journal_that_was_written_anew_is_still_locked() -> None:
+    with opened() as journal:
+        journal.begin(trusted=False)
+        with pytest.raises(HCAError, match="another run is uploading the same"), opened():
+            pass
+    with opened():
+        pass

@@ -9,6 +9,7 @@ import pytest
 
 from hca_core.errors import NetworkError
 from hca_upload import keys
+from hca_upload.errors import UploadException
 from hca_upload.keys import AreaKeys
 
 if TYPE_CHECKING:
@@ -119,3 +120,10 @@ def test_a_clock_that_is_ahead_does_not_ask_at_every_request(made: Any, clock: C
     found.get_frozen_credentials()
     found.get_frozen_credentials()
     assert service.asked == 1
+
+
+@pytest.mark.parametrize("end", ["garbage", None, "99999-01-01T00:00:00Z", ""])
+def test_credentials_that_end_at_no_time_are_refused(end: str | None) -> None:
+    told = {"AccessKeyId": "a", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": end}
+    with pytest.raises(UploadException, match="which is no time"):
+        AreaKeys(lambda: told).get_frozen_credentials()

@@ -310,7 +310,7 @@ def test_a_report_into_a_folder_that_is_not_there(refused, counted, selected):
 
 @pytest.fixture
 def key(hca):
-    assert hca("config", "set", "upload.api_keys.local", "the-key").exit_status == 0
+    assert hca("config", "set", "upload.api_key", "the-key").exit_status == 0
 
 
 def test_create(told, refused, upload, key):

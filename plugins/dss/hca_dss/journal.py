@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from hca_core import versions
 from hca_core.checksums import Checksums
-from hca_core.journals import JsonLines
+from hca_core.journals import JsonLines, read_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -114,8 +114,7 @@ class Journal:
         if first.get("journal") != FORMAT:
             return False
         self.bundle_uuid, self.version = str(first["bundle_uuid"]), str(first["version"])
-        for line in lines:
-            self._apply(line)
+        read_each(lines, self._apply)
         return True
 
     def _write(self, lines: list[dict[str, Any]]) -> None:

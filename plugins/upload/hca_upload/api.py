@@ -194,7 +194,9 @@ class ApiClient:
 
     def _refused(self, error: ServiceError) -> UploadRefusedError:
         sent = "refuses the Api-Key that is configured" if self._api_key else "wants an Api-Key, and none is configured"
-        hint = "hca config set upload.api_keys.STAGE KEY, with the stage of the area"
+        hint = (
+            "hca config set upload.api_keys.STAGE KEY, with the stage of the area (upload.api_key if upload.url is set)"
+        )
         return UploadRefusedError(f"the service {sent} ({error.message})", error, hint)
 
     def _document(self, response: Response, kind: type[T]) -> T:

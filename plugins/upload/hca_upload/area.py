@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,7 @@ class UploadArea:
 
     def upload_files(
         self,
-        file_paths: Sequence[StrPath],
+        file_paths: Iterable[StrPath] | StrPath,
         file_size_sum: int = 0,
         dcp_type: str = "data",
         target_filename: str | None = None,
@@ -153,7 +154,7 @@ class UploadArea:
         from hca_upload import upload
 
         order = Order(
-            paths=tuple(str(path) for path in file_paths),
+            paths=_paths(file_paths),
             dcp_type=dcp_type,
             target_filename=target_filename,
             file_extension=file_extension,
@@ -168,7 +169,7 @@ class UploadArea:
 
     def check(
         self,
-        file_paths: Sequence[StrPath],
+        file_paths: Iterable[StrPath] | StrPath,
         *,
         file_extension: str | None = None,
         flatten: bool = False,
@@ -182,9 +183,8 @@ class UploadArea:
         """
         from hca_upload import checking
 
-        paths = [str(path) for path in file_paths]
         return checking.compared(
-            self, paths, file_extension=file_extension, flatten=flatten, jobs=jobs, bar=report_progress
+            self, _paths(file_paths), file_extension=file_extension, flatten=flatten, jobs=jobs, bar=report_progress
         )
 
     def validate_files(
@@ -245,3 +245,10 @@ class UploadArea:
             half = len(files) // 2
             yield from self._detailed(files[:half])
             yield from self._detailed(files[half:])
+
+
+def _paths(given: Iterable[StrPath] | StrPath) -> tuple[str, ...]:
+    """Return paths as texts; one alone is one path, not one for each of its letters."""
+    if isinstance(given, (str, bytes, os.PathLike)):
+        return (os.fsdecode(given),)
+    return tuple(os.fsdecode(path) for path in given)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from hca_core import config as configuration
-from hca_core import paths
+from hca_core import paths, urls
 from hca_core.config import ASSIGNED
 from hca_core.errors import ConfigError
 from hca_upload.errors import AreaChoiceError, UnknownAreaError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hca_core.config import HCAConfig
 
 SECTION = "upload"
+LOCAL = "local"  # the stage of the deployment on this machine
 _SELECT = "hca upload select URI_OR_ALIAS"
 
 
@@ -118,11 +119,19 @@ class UploadConfig:
         if stage == "prod":
             return self._required("production_api_url").rstrip("/")
         template = self._required("preprod_api_url_template")
+        if "{" not in template and urls.is_loopback(template) and stage != LOCAL:
+            raise AreaChoiceError(
+                f"the service at {template} has the stage {LOCAL}, not {stage}",
+                hint="'hca config list --show-origin' tells who set upload.preprod_api_url_template",
+            )
         return template.replace("{deployment_stage}", check_stage(stage)).rstrip("/")
 
     def api_key(self, stage: str) -> str | None:
-        """Return the Api-Key of a deployment stage, None if none is configured. Raises ConfigError."""
-        return self._text(f"api_keys.{check_stage(stage)}")
+        """Return the Api-Key of a deployment stage, None if none is configured. Raises ConfigError.
+
+        The service at `upload.url` may be anybody's: it gets `upload.api_key`, and none that is for a stage.
+        """
+        return self._text("api_key" if self._text("url") else f"api_keys.{check_stage(stage)}")
 
     @property
     def s3_endpoint_url(self) -> str | None:

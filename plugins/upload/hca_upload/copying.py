@@ -152,6 +152,9 @@ class ObjectSource:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def check(self) -> None:
+        """Do nothing: every request asks for the same state of the object."""
+
     def peek(self, count: int) -> bytes:
         """Return nothing: the type of an object is told by its key."""
         return b""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hca_core.journals import JsonLines
+from hca_core.journals import JsonLines, read_each
 from hca_core.s3.bucket import KnownPart
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
     from hca_upload.sources import Item
@@ -22,14 +23,16 @@ FORMAT = 1
 class Entry:
     """What is known about one file: `path`, `size` and `changed` tell which state of it on disk this is about.
 
-    `upload_id` is that of an upload in parts, `parts` are those that were sent; `etag` is that of the complete
-    object in the area, `told` says that the service knows of it. `source` is the ETag of an object that is copied.
+    `upload_id` is that of an upload in parts, `begun` what S3 was told of the object when it began, `parts` are those
+    that were sent; `etag` is that of the complete object in the area, `told` says that the service knows of it.
+    `source` is the ETag of an object that is copied.
     """
 
     path: str
     size: int
     changed: int
     upload_id: str = ""
+    begun: str = ""
     parts: dict[int, KnownPart] = field(default_factory=dict)
     etag: str = ""
     told: bool = False
@@ -43,21 +46,21 @@ class Journal:
     a run that ended they are only what `--sync` may rely on.
     """
 
-    def __init__(self, key: Sequence[object]) -> None:
+    def __init__(self, key: Sequence[object], *, only_look: bool = False) -> None:
+        """Parameters: `key` is what the command is known by; `only_look` is for who sends nothing."""
         self._file = JsonLines("upload-areas", key, busy="another run is uploading the same to this area")
-        self._folder = os.getcwd()
+        self._only_look = only_look
         self.entries: dict[str, Entry] = {}
         self.is_open = False
 
     def __enter__(self) -> Journal:
-        """Open and lock the journal. Raises HCAError if another run uses it, OSError."""
+        """Open and lock the journal, or look at it only. Raises HCAError if another run uses it, OSError."""
+        if self._only_look:
+            self._read(iter(self._file.look()))
+            return self
         self._file.open()
         try:
-            lines = self._file.lines()
-            if next(lines, {}).get("journal") == FORMAT:
-                self.is_open = True
-                for line in lines:
-                    self._apply(line)
+            self._read(self._file.lines())
         except BaseException:
             self._file.close()
             raise
@@ -66,7 +69,13 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        if not self._only_look:
+            self._file.close()
+
+    def _read(self, lines: Iterator[dict[str, Any]]) -> None:
+        if next(lines, {}).get("journal") == FORMAT:
+            self.is_open = True
+            read_each(lines, self._apply)
 
     def begin(self, *, trusted: bool) -> None:
         """Begin a run; what the journal has is written anew, as short as it can be. Raises OSError.
@@ -92,6 +101,10 @@ class Journal:
         is_whole = os.path.isabs(item.path) or item.path.startswith("s3://")
         return item.path if is_whole else os.path.normpath(os.path.join(self._folder, item.path))
 
+    @cached_property
+    def _folder(self) -> str:
+        return os.getcwd()
+
     def note(self, item: Item, **told: Any) -> Entry:
         """Keep what became of a file, and return its entry. Raises OSError.
 
@@ -113,22 +126,24 @@ class Journal:
             self.is_open = False
             return
         told = dict(line)
-        name = told.pop("name")
+        name = str(told.pop("name"))
+        part = told.pop("part", None)
+        parts = {int(number): _known(*known) for number, known in told.pop("parts", {}).items()}
         if "path" in told:
-            parts = {int(number): KnownPart(*known) for number, known in told.pop("parts", {}).items()}
-            part = told.pop("part", None)
             self.entries[name] = Entry(**told, parts=parts)
-            told = {"part": part} if part else {}
-        entry = self.entries.get(name)
-        if entry is None:
-            return  # its beginning was cut off
+        entry = self.entries[name]  # none: its beginning was cut off
         for key, value in told.items():
-            if key == "part":
-                entry.parts[int(value[0])] = KnownPart(*value[1:])
-            else:
-                setattr(entry, key, value)
-                if key == "upload_id":
-                    entry.parts = {}
+            if type(value) is not type(getattr(entry, key)):
+                raise ValueError(key)
+            setattr(entry, key, value)
+            if key == "upload_id":
+                entry.parts = parts
+        if part:
+            entry.parts[int(part[0])] = _known(*part[1:])
+
+
+def _known(etag: str, crc32c: str) -> KnownPart:
+    return KnownPart(str(etag), str(crc32c))
 
 
 def _line(entry: Entry) -> dict[str, Any]:
@@ -137,4 +152,4 @@ def _line(entry: Entry) -> dict[str, Any]:
         line["source"] = entry.source
     if entry.etag:
         return line | {"etag": entry.etag, "told": entry.told}
-    return line | {"upload_id": entry.upload_id, "parts": entry.parts}
+    return line | {"upload_id": entry.upload_id, "begun": entry.begun, "parts": entry.parts}

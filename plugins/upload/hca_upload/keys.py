@@ -11,6 +11,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials  # noqa: TID25
 
 from hca_core import log
 from hca_core.errors import HCAError
+from hca_upload.errors import UploadException
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,11 +58,11 @@ class AreaKeys(Credentials):  # type: ignore[misc] # botocore has no types
             log.logger().debug("the old credentials are used on: %s", error)
             self._renew_at = time.monotonic() + _AGAIN_SECONDS
             return
+        lifetime = max(1.0, _moment(found["Expiration"]) - time.time())
         self.access_key, self.secret_key = str(found["AccessKeyId"]), str(found["SecretAccessKey"])
         self.token = str(found["SessionToken"])
         log.hide(self.secret_key)
         log.hide(self.token)
-        lifetime = max(1.0, _moment(found["Expiration"]) - time.time())
         self._usable_until = time.monotonic() + lifetime
         self._renew_at = self._usable_until - min(_EARLY_SECONDS, lifetime / 4)
 
@@ -88,5 +89,8 @@ _MOST_TRIES = 5
 
 
 def _moment(told: object) -> float:
-    """Return the end of credentials in seconds since 1970; RFC 3339 in the service's answer."""
-    return datetime.fromisoformat(str(told).replace("Z", "+00:00")).timestamp()
+    """Return the end of credentials in seconds since 1970; RFC 3339 in the service's answer. Raises UploadException."""
+    try:
+        return datetime.fromisoformat(str(told).replace("Z", "+00:00")).timestamp()
+    except (ValueError, OverflowError, OSError) as error:
+        raise UploadException(f"the service gave credentials that end at {told!r}, which is no time") from error

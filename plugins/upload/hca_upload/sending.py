@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hca_core import checksums, log
 from hca_core.checksums import MEBIBYTE
-from hca_core.errors import HCAError, IntegrityError, LoginError, NetworkError
+from hca_core.errors import HCAError, IntegrityError, LoginError, NetworkError, NotFoundError
 from hca_core.s3.bodies import SMALL, Source
 from hca_core.s3.buffers import Buffers
 from hca_core.s3.multipart import Upload, filled_parts, read_parts, send_parts
@@ -37,6 +38,8 @@ class Readable(Protocol):
     def __enter__(self) -> Readable: ...
 
     def __exit__(self, *_: object) -> None: ...
+
+    def check(self) -> None: ...
 
     def peek(self, count: int) -> bytes: ...
 
@@ -126,7 +129,7 @@ class Sender:
                 raise
             except HCAError as error:
                 # S3 has lost a part: it is asked which ones it has. If it made something else of them, all go again.
-                keep = tries_left and not isinstance(error, IntegrityError)
+                keep = tries_left and not isinstance(error, (IntegrityError, NotFoundError))
                 self._journal.note(item, upload_id=upload.upload_id if keep else "")
                 if not tries_left:
                     raise
@@ -181,7 +184,9 @@ class Sender:
 
         def send(upload: Upload) -> list[SentPart]:
             with content.open() as source:
-                return self._send_parts(item, upload, read_parts(source, self._buffers))
+                sent = self._send_parts(item, upload, read_parts(source, self._buffers))
+                source.check()
+                return sent
 
         return self.put_together(item, content_type, send, **_BY_CRC32C, metadata=content.metadata)
 
@@ -192,13 +197,19 @@ class Sender:
         return send_parts(upload, parts, self._stopped, self._on_bytes, note)
 
     def _begun(self, item: Item, content_type: str, **described: Any) -> Upload:
-        """Go on with the upload in parts that an earlier run began, or begin one."""
+        """Go on with the upload in parts that an earlier run began, or begin one.
+
+        What S3 is told at the beginning is kept: it must not be said of a file that has changed, its time or not.
+        """
         key = self.key(item)
         entry = self._journal.found(item)
-        if entry and entry.upload_id:
+        begun = json.dumps([content_type, described])
+        if entry and entry.upload_id and entry.begun == begun:
             known = self._bucket.parts(key, entry.upload_id, unlisted=entry.parts)
             if known is not None:
                 return Upload(self._bucket, key, entry.upload_id, known)
+        elif entry and entry.upload_id:
+            self.abandon(item, entry.upload_id)
         upload_id = self._bucket.begin(key, content_type, **described)
-        self._journal.note(item, upload_id=upload_id)
+        self._journal.note(item, upload_id=upload_id, begun=begun)
         return Upload(self._bucket, key, upload_id, {})

@@ -12,9 +12,9 @@ from hca_core import checksums, progress
 from hca_core.checksums import MEBIBYTE
 from hca_core.errors import HCAError, LoginError, NetworkError, PartialError, several
 from hca_core.workers import side_by_side
-from hca_upload import sources, storage
+from hca_upload import content_types, sources, storage
 from hca_upload.copying import Copier, Outside
-from hca_upload.errors import UploadException
+from hca_upload.errors import AreaNotWritableError, UploadException, UploadNotFoundError
 from hca_upload.journal import Journal
 from hca_upload.sending import Sender
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from hca_upload.sources import Item
 
 JOBS = 16
+# What would be the same for the next file: the network is gone, or the area is, or its credentials.
+_HOPELESS = (NetworkError, LoginError, AreaNotWritableError, UploadNotFoundError)
+_ENOUGH = 8  # such failures in a row, before the rest is not tried
 UPLOADED, PRESENT, WOULD_UPLOAD, FAILED = "uploaded", "present", "would upload", "failed"
 
 
@@ -109,6 +112,7 @@ def run(area: UploadArea, order: Order, told: Callable[[Outcome], None] = lambda
     Raises UsageError before anything is sent if not all of it can be, UploadFailedError if files failed, other
     HCAError if nothing can be done, OSError if the journal can't be written.
     """
+    content_types.parameter(order.dcp_type)
     here, elsewhere = sources.split(order.paths, target_filename=order.target_filename)
     chosen: dict[str, Any] = {
         "target_filename": order.target_filename,
@@ -124,7 +128,7 @@ def run(area: UploadArea, order: Order, told: Callable[[Outcome], None] = lambda
     items = sources.merged(*found)
     total = sum(item.size for item in items)
     drawn = progress.bytes_bar(total, enabled=order.bar and not order.dry_run, files=len(items))
-    with Journal(_key(area, bucket, order)) as journal, drawn as bar:
+    with Journal(_key(area, bucket, order), only_look=order.dry_run) as journal, drawn as bar:
         return _Run(area, order, bucket, outside, journal, bar, jobs).run(items, told)
 
 
@@ -194,10 +198,9 @@ class _Run:
                 report.files.append(outcome)
                 self._bar.file()
                 told(outcome)
-                hopeless = isinstance(outcome.error, (NetworkError, LoginError))
-                failed_in_a_row = failed_in_a_row + 1 if hopeless else 0
-                if failed_in_a_row >= self._jobs:
-                    return  # the network or the area is gone: thousands of files would each find that out in their time
+                failed_in_a_row = failed_in_a_row + 1 if isinstance(outcome.error, _HOPELESS) else 0
+                if failed_in_a_row >= max(self._jobs, _ENOUGH):
+                    return  # thousands of files would each find that out in their time
 
     def _outcome(self, item: Item) -> Outcome:
         try:

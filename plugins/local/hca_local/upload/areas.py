@@ -65,6 +65,12 @@ def next_going(connection: Connection) -> str | None:
     return row[0] if row else None
 
 
+def in_use(connection: Connection) -> list[str]:
+    """Return the uuids of the areas that are neither deleted nor to be deleted."""
+    rows = connection.execute("SELECT uuid FROM upload_areas WHERE status IN (?,?)", (UNLOCKED, LOCKED))
+    return [uuid for (uuid,) in rows]
+
+
 def end(connection: Connection, uuid: str) -> None:
     """Note that the area `uuid` is empty and DELETED; nothing else is known of it any more."""
     for statement in _CHILDREN:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hca_local.upload import areas, errors, records
-from hca_local.upload.buckets.values import UnusableError
+from hca_local.upload.buckets.values import RefusedError, UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,9 +47,14 @@ class Call:
         return await self.deployment.writer.run(work)
 
     async def on_buckets(self, function: Callable[P, T], *arguments: P.args, **settings: P.kwargs) -> T:
-        """Run a `function` of the buckets beside the event loop and return its result. Raises UploadError (503)."""
+        """Run a `function` of the buckets beside the event loop and return its result.
+
+        Raises UploadError: 400 if S3 refuses the object, 503 if it can't be used.
+        """
         try:
             return await self.uploads.in_thread(function, *arguments, **settings)
+        except RefusedError as error:
+            raise errors.bad_request(str(error)) from error
         except UnusableError as error:
             raise errors.unusable(str(error)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -10,6 +11,14 @@ from hca_local.upload import checksums, errors, records, tags
 
 if TYPE_CHECKING:
     from hca_local.upload.calls import Call
+
+# What each checksum looks like, in lower case.
+_FORMS = {
+    "sha1": re.compile("[0-9a-f]{40}"),
+    "sha256": re.compile("[0-9a-f]{64}"),
+    "crc32c": re.compile("[0-9a-f]{8}"),
+    "s3_etag": re.compile("[0-9a-f]{32}(-[1-9][0-9]{0,4})?"),
+}
 
 
 async def get(call: Call) -> Response:
@@ -45,9 +54,12 @@ async def post_update(call: Call) -> Response:
 
 
 def _sums(payload: Any) -> dict[str, str]:
-    """Return the checksums in what was sent. Raises UploadError (400)."""
+    """Return the checksums in what was sent, in lower case. Raises UploadError (400)."""
     found = payload.get("checksums") if isinstance(payload, dict) else None
-    names = ("sha1", "sha256", "crc32c", "s3_etag")
-    if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in names):
-        raise errors.bad_request(f"The payload has no checksums: {', '.join(names)}.")
-    return {name: found[name] for name in names}
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in _FORMS):
+        raise errors.bad_request(f"The payload has no checksums: {', '.join(_FORMS)}.")
+    sums = {name: found[name].lower() for name in _FORMS}
+    for name, form in _FORMS.items():
+        if not form.fullmatch(sums[name]):
+            raise errors.bad_request(f"{found[name][:100]!r} is no {name}: it does not match {form.pattern!r}.")
+    return sums

@@ -32,7 +32,7 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a job, with the checksums if it is CHECKSUMMED."""
+    """What came of a job, with the checksums if they are to be kept; SCHEDULED if it is to be tried again."""
 
     job: Job
     status: str
@@ -42,17 +42,18 @@ class Outcome(NamedTuple):
 def seen(connection: Connection, area: str, name: str, held: Held) -> None:
     """Note an object that is there, with a job for its checksums if it needs one.
 
-    Two that tell of the same object make one job. When the same bytes are written anew, a job that FAILED is repeated,
-    and one that is CHECKSUMMING gets a successor: it may have given its tags to the object before.
+    Two that tell of the same object make one job while it is SCHEDULED. One that is CHECKSUMMING gets a successor: it
+    may have given its tags to the object that was there before, and times tell whole seconds only. One that FAILED is
+    repeated when the bytes are written anew, or are known, so that just their tags were refused.
     """
     before = records.find(connection, area, name, held.etag)
     file = records.keep(connection, area, name, held)
     last = status(connection, file.number)
     is_new = before is None or (before.modified, before.promised) != (file.modified, file.promised)
     tagged = file.sums is not None and tags.of(file.sums).items() <= held.tags.items()
-    if last == SCHEDULED or (last in (CHECKSUMMING, FAILED) and not is_new) or (last == CHECKSUMMED and tagged):
-        return
-    _add(connection, file.number, SCHEDULED)
+    wanted = {SCHEDULED: False, FAILED: is_new or file.sums is not None, CHECKSUMMED: not tagged}
+    if wanted.get(last, True):
+        _add(connection, file.number, SCHEDULED)
 
 
 def computed(connection: Connection, area: str, name: str, held: Held, sums: Checksums) -> None:
@@ -94,17 +95,18 @@ def counts(connection: Connection, area: str) -> dict[str, int]:
 def begin(connection: Connection) -> list[Job]:
     """Begin the jobs whose turn it is, and return them: a large file alone, or small ones together.
 
-    Those that a former process has left come first. While jobs are held, those that stay where they are are not.
+    Those that a former process has left come first. While jobs are held none begins, wherever it stays: one that is
+    CHECKSUMMING may have been held there before.
     """
     held_at = holds.held_at(connection, holds.CHECKSUMS)
     if held_at == CHECKSUMMING:
         connection.execute("UPDATE upload_checksums SET status=? WHERE status=?", (CHECKSUMMING, SCHEDULED))
+    if held_at is not None:
         return []
-    statuses = [CHECKSUMMING, CHECKSUMMING if held_at else SCHEDULED]
     rows = connection.execute(
         "SELECT c.number, f.number, f.size FROM upload_checksums c JOIN upload_files f ON f.number=c.file "
         "WHERE c.status IN (?,?) ORDER BY c.status, c.number LIMIT ?",
-        (*statuses, _MOST_AT_ONCE),
+        (*_OPEN, _MOST_AT_ONCE),
     ).fetchall()
     begun: list[Job] = []
     room = _MOST_BYTES_AT_ONCE
@@ -122,21 +124,23 @@ def begin(connection: Connection) -> list[Job]:
 def end(connection: Connection, outcomes: Iterable[Outcome]) -> None:
     """Note what came of jobs; those that a callback has closed meanwhile stay as it said."""
     for outcome in outcomes:
-        closed = connection.execute(
-            "UPDATE upload_checksums SET status=? WHERE number=? AND status=?",
-            (outcome.status, outcome.job.number, CHECKSUMMING),
-        )
-        if closed.rowcount and outcome.sums is not None:
+        number = outcome.job.number
+        if outcome.status == SCHEDULED:
+            is_changed = _postpone(connection, number)
+        else:
+            update = "UPDATE upload_checksums SET status=? WHERE number=? AND status=?"
+            is_changed = bool(connection.execute(update, (outcome.status, number, CHECKSUMMING)).rowcount)
+        if is_changed and outcome.sums is not None:
             records.set_sums(connection, outcome.job.file.number, outcome.sums)
 
 
-def postpone(connection: Connection, job: Job) -> None:
-    """Let all others go before a job that has begun."""
-    connection.execute(
-        "UPDATE upload_checksums SET status=?, number=(SELECT MAX(number)+1 FROM upload_checksums) "
-        "WHERE number=? AND status=?",
-        (SCHEDULED, job.number, CHECKSUMMING),
-    )
+def _postpone(connection: Connection, number: int) -> bool:
+    """Let all others go before the job with this number, if it is CHECKSUMMING; False if it is not."""
+    delete = "DELETE FROM upload_checksums WHERE number=? AND status=? RETURNING id, file"
+    row = connection.execute(delete, (number, CHECKSUMMING)).fetchone()
+    if row is not None:
+        connection.execute("INSERT INTO upload_checksums (id, file, status) VALUES (?,?,?)", (*row, SCHEDULED))
+    return row is not None
 
 
 def are_open(connection: Connection) -> bool:

@@ -66,10 +66,18 @@ async def _looked_up(call: Call, name: str) -> dict[str, Any]:
     try:
         return _info(call, name, await call.held(name))
     except errors.UploadError as error:
-        decoded = unquote(name)
+        decoded = _decoded(name)
         if error.status != 404 or decoded == name:
             raise
         return _info(call, decoded, await call.held(decoded))
+
+
+def _decoded(name: str) -> str:
+    """Return what `name` stands for if it has percent signs; as it is if that is no text."""
+    try:
+        return unquote(name, errors="strict")
+    except UnicodeDecodeError:
+        return name
 
 
 def _checked_type(content_type: str) -> str:
@@ -91,7 +99,7 @@ def _stored(call: Call, content_type: str, sums: Checksums) -> Held:
         return buckets.put(key, call.body, content_type, tags.metadata(sums), tags.of(sums))
     if tags.found(held.tags) == tags.told(sums):
         return held
-    buckets.tag(held, {**held.tags, **tags.of(sums)})
+    buckets.tag(held, tags.of(sums))
     return buckets.find(key) or held
 
 

@@ -87,6 +87,15 @@ def find(connection: Connection, area: str, name: str, etag: str) -> FileRecord 
     return None if row is None else _record(row)
 
 
+def is_noted(connection: Connection, area: str, name: str, held: Held) -> bool:
+    """Tell whether the object `held` is the current content of the file `name`, with a job for its checksums."""
+    select = (
+        "SELECT EXISTS (SELECT 1 FROM upload_files f JOIN upload_checksums c ON c.file=f.number "
+        "WHERE f.area=? AND f.name=? AND f.etag=? AND f.modified=? AND f.is_current)"
+    )
+    return bool(connection.execute(select, (area, name, held.etag, held.modified.timestamp())).fetchone()[0])
+
+
 def numbered(connection: Connection, number: int) -> FileRecord:
     """Return the record with this number, which is there."""
     select = f"SELECT {_COLUMNS} FROM upload_files WHERE number=?"  # noqa: S608 - our own names

@@ -1,4 +1,7 @@
-"""The tables of the upload service. A file is an object in an area: a name and what its bytes are (ETag)."""
+"""The tables of the upload service. A file is an object in an area: a name and what its bytes are (ETag).
+
+Who works on a row beside the store knows it by its number, so the number of one that is gone is never given again.
+"""
 
 TABLES = """
 CREATE TABLE upload_areas (
@@ -6,12 +9,12 @@ CREATE TABLE upload_areas (
   status TEXT NOT NULL           -- UNLOCKED, LOCKED, DELETION_QUEUED, DELETING or DELETED
 ) WITHOUT ROWID;
 CREATE TABLE upload_notes (      -- objects that are said to be there, and were not looked at yet
-  number INTEGER PRIMARY KEY,
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
   area TEXT NOT NULL REFERENCES upload_areas (uuid),
   name TEXT NOT NULL
 );
 CREATE TABLE upload_files (
-  number INTEGER PRIMARY KEY,
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
   area TEXT NOT NULL REFERENCES upload_areas (uuid),
   name TEXT NOT NULL,
   etag TEXT NOT NULL,
@@ -26,7 +29,7 @@ CREATE TABLE upload_files (
   UNIQUE (area, name, etag)
 );
 CREATE TABLE upload_checksums (  -- jobs
-  number INTEGER PRIMARY KEY,
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
   file INTEGER NOT NULL REFERENCES upload_files (number),
   status TEXT NOT NULL           -- SCHEDULED, CHECKSUMMING, CHECKSUMMED, FAILED or ABORTED
@@ -34,7 +37,7 @@ CREATE TABLE upload_checksums (  -- jobs
 CREATE INDEX upload_checksums_by_file ON upload_checksums (file, number);
 CREATE INDEX upload_checksums_by_status ON upload_checksums (status, number);
 CREATE TABLE upload_validations ( -- jobs; those of several files have one id
-  number INTEGER PRIMARY KEY,
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL,
   file INTEGER NOT NULL REFERENCES upload_files (number),
   status TEXT NOT NULL,          -- SCHEDULED, VALIDATING, VALIDATED or FAILED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Match, Route
@@ -113,11 +113,11 @@ class AreaApplication:
             body = await requests.body(receive, MOST_BYTES)
         except requests.TooLargeError as error:
             raise errors.of_status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from error
-        return await operation.handler(Call(self.deployment, unquote(segments[0]), name, headers, body))
+        return await operation.handler(Call(self.deployment, _text(segments[0]), name, headers, body))
 
 
 def found(method: str, segments: Sequence[str]) -> tuple[Operation, str]:
-    """Return the operation that a request is for, and the name in its path. Raises UploadError (404, 405).
+    """Return the operation that a request is for, and the name in its path. Raises UploadError (400, 404, 405).
 
     Parameters: `segments` are those behind the area's, as they were sent.
     """
@@ -140,12 +140,20 @@ def _fitting(segments: Sequence[str]) -> Iterator[tuple[Operation, str]]:
             tail = fixed[1:]
             named = segments[: len(segments) - len(tail)]
             if any(named) and list(segments[len(named) :]) == tail:
-                yield operation, unquote("/".join(named))
+                yield operation, _text("/".join(named))
         elif operation.path.endswith("/{id}"):
             if len(segments) == len(fixed) and segments[0] == fixed[0]:
-                yield operation, unquote(segments[1])
+                yield operation, _text(segments[1])
         elif list(segments) == fixed:
             yield operation, ""
+
+
+def _text(path: str) -> str:
+    """Return what a piece of a path stands for; names that differ never become one. Raises UploadError (400)."""
+    try:
+        return unquote_to_bytes(path.encode("latin-1")).decode()
+    except UnicodeDecodeError as error:
+        raise errors.bad_request(f"{path[:100]!r} is not UTF-8.") from error
 
 
 def _check_key(headers: Mapping[str, str], wanted: str) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from hca_core.checksums import BLOCK, Checksums, Summer
 from hca_local.upload import areas, checksums, holds, records, tags
-from hca_local.upload.buckets.values import Held, ReplacedError, UnusableError
-from hca_local.upload.checksums import ABORTED, CHECKSUMMED, FAILED, Job, Outcome
+from hca_local.upload.buckets.values import Held, RefusedError, ReplacedError, UnusableError
+from hca_local.upload.checksums import ABORTED, CHECKSUMMED, FAILED, SCHEDULED, Job, Outcome
 from hca_local.upload.worker import AT_ONCE, REST_SECONDS
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from hca_local.upload.records import Note
 
 _MOST_NOTES = 100
+# When S3 can't be used for so many objects one after another, it is not they who are to blame.
+_MOST_IN_A_ROW = 3
 
 
 class _StoppedError(Exception):
@@ -47,15 +49,17 @@ class Noticing:
             return None
         done: dict[Note, Held | None] = {}
         late: list[Note] = []
+        in_a_row = 0
         for one in waiting:
-            if is_over():
+            if is_over() or in_a_row == _MOST_IN_A_ROW:
                 break
             try:
                 done[one] = self._found(one)
+                in_a_row = 0
             except UnusableError as error:
                 self._tell(f"ERROR {one.area}/{one.name!r} can't be looked at yet: {error}")
                 late.append(one)
-                break
+                in_a_row += 1
 
         def note(connection: Connection) -> None:
             for one, held in done.items():
@@ -67,15 +71,16 @@ class Noticing:
 
         self._writer.submit(note).result()
         self._noticed()
-        return REST_SECONDS if late else AT_ONCE
+        return AT_ONCE if done else REST_SECONDS
 
     def _found(self, one: Note) -> Held | None:
         """Return the object that a note is about, None if it is not there. Raises UnusableError."""
         try:
             return self._buckets.find(records.key_of(one.area, one.name))
-        except UnusableError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the other files must not wait for this one
+        except Exception as error:
+            if isinstance(error, UnusableError) and not isinstance(error, RefusedError):
+                raise
+            # Whatever else it is, the other files must not wait for this one.
             self._tell(f"ERROR {one.area}/{one.name!r} can't be looked at: {error!r}")
             return None
 
@@ -96,53 +101,56 @@ class Summing:
         if not begun:
             return holds.LOOK_SECONDS
         outcomes: list[Outcome] = []
-        late: list[Job] = []
+        in_a_row = 0
         for job in begun:
             try:
                 outcomes.append(self._outcome(job, is_over))
             except _StoppedError:
                 break
-            except UnusableError as error:
-                self._tell(f"ERROR no checksums of {job.file.area}/{job.file.name!r} yet: {error}")
-                late.append(job)
+            in_a_row = in_a_row + 1 if outcomes[-1].status == SCHEDULED else 0
+            if in_a_row == _MOST_IN_A_ROW:
                 break
-
-        def note(connection: Connection) -> None:
-            checksums.end(connection, outcomes)
-            for job in late:
-                checksums.postpone(connection, job)
-
-        self._writer.submit(note).result()
-        return REST_SECONDS if late else AT_ONCE
+        self._writer.submit(lambda connection: checksums.end(connection, outcomes)).result()
+        return AT_ONCE if any(one.status != SCHEDULED for one in outcomes) else REST_SECONDS
 
     def _outcome(self, job: Job, is_over: Callable[[], bool]) -> Outcome:
-        """Do a job. Raises _StoppedError, UnusableError."""
+        """Do a job. Raises _StoppedError."""
         key = records.key_of(job.file.area, job.file.name)
+        sums = job.file.sums
         try:
-            return self._attempted(job, key, is_over)
+            held = self._buckets.find(key)
+            if held is None or held.etag != job.file.etag:
+                return Outcome(job, ABORTED)
+            sums = sums or self._buckets.read(held, lambda body: _sums(body, held.size, is_over))
+            if sums.size != held.size:
+                return Outcome(job, ABORTED)
+            if not self._is_as_promised(held, sums):
+                return Outcome(job, FAILED)
+            self._buckets.tag(held, tags.of(sums))
         except ReplacedError:
             return Outcome(job, ABORTED)
-        except (_StoppedError, UnusableError):
+        except _StoppedError:
             raise
+        except RefusedError as error:
+            self._tell(f"CHECKSUM {key!r} failed: {error}")
+            return Outcome(job, FAILED, sums)
+        except UnusableError as error:
+            self._tell(f"ERROR no checksums of {key!r} yet: {error}")
+            return Outcome(job, SCHEDULED, sums)
         except Exception as error:  # noqa: BLE001 - a client polls for the outcome, so there has to be one
             self._tell(f"CHECKSUM {key!r} failed: {error!r}")
             return Outcome(job, FAILED)
+        return Outcome(job, CHECKSUMMED, sums)
 
-    def _attempted(self, job: Job, key: str, is_over: Callable[[], bool]) -> Outcome:
-        held = self._buckets.find(key)
-        if held is None or held.etag != job.file.etag:
-            raise ReplacedError(key)
-        sums = job.file.sums or self._buckets.read(held, lambda body: _sums(body, held.size, is_over))
-        if sums.size != held.size:
-            raise ReplacedError(key)
+    def _is_as_promised(self, held: Held, sums: Checksums) -> bool:
+        """Tell whether the bytes are those that the client has read, as far as it told."""
         promised = tags.promised(held)
         if promised is None:
-            self._tell(f"CHECKSUM {key!r} has no crc32c of its client to compare with")
+            self._tell(f"CHECKSUM {held.key!r} has no crc32c of its client to compare with")
         elif promised != sums.crc32c:
-            self._tell(f"CHECKSUM {key!r} failed: its client computed the crc32c {promised!r}, it is {sums.crc32c}")
-            return Outcome(job, FAILED)
-        self._buckets.tag(held, {**held.tags, **tags.of(sums)})
-        return Outcome(job, CHECKSUMMED, sums)
+            told = f"its client computed the crc32c {promised!r}, it is {sums.crc32c}"
+            self._tell(f"CHECKSUM {held.key!r} failed: {told}")
+        return promised in (None, sums.crc32c)
 
 
 def _sums(body: Readable, size: int, is_over: Callable[[], bool]) -> Checksums:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from hca_local.upload import areas, records
 from hca_local.upload.buckets.values import UnusableError
+from hca_local.upload.recovering import Recovering
 from hca_local.upload.summing import Noticing, Summing
 from hca_local.upload.validations import Validating, accept
 from hca_local.upload.worker import AT_ONCE, REST_SECONDS, Worker
@@ -37,8 +38,8 @@ _GRACE_SECONDS = 3.0
 class Uploads:
     """The areas in `buckets`, with what happens to them and their files behind the answers.
 
-    All that is to be done is in the store; so a process that is killed leaves it to the next one. Nothing of this
-    costs anything before the first area is made.
+    All that is to be done is in the store, or is found in the areas at the start; so a process that is killed leaves it
+    to the next one. Nothing of this costs anything before the first area is made.
     """
 
     def __init__(
@@ -68,7 +69,10 @@ class Uploads:
         self._noticing = Worker("notices", store, noticing.step, self.tell)
         self._validating = Worker("validations", store, validating.step, self.tell)
         self._deleting = Worker("deletions", store, self._delete, self.tell)
-        self._workers = (self._noticing, self._summing, self._validating, self._deleting)
+        self._workers = [self._noticing, self._summing, self._validating, self._deleting]
+        if buckets.tells_of_objects:  # who hears of objects from clients has answered when that was in the store
+            recovering = Recovering(buckets, writer, self.tell, self.look)
+            self._workers.append(Worker("recovery", store, recovering.step, self.tell))
 
     def start(self, connection: Connection) -> None:
         """Begin, with what a former process has left in the store."""

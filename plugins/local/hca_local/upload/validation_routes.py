@@ -25,7 +25,10 @@ async def put(call: Call) -> Response:
 async def put_all(call: Call) -> Response:
     """Have several files validated together. Raises UploadError (400, 404)."""
     document = call.json_object()
-    return await _scheduled(call, document, calls.names(document.get("files")))
+    names = calls.names(document.get("files"))
+    if not names:
+        raise errors.bad_request("'files' names no file.")
+    return await _scheduled(call, document, names)
 
 
 async def get(call: Call) -> Response:

@@ -92,17 +92,18 @@ def update(connection: Connection, area: str, identity: str, wanted: str, result
 
 
 def begin(connection: Connection) -> Validation | None:
-    """Begin the validation whose turn it is and return it; None if all that are open are held.
+    """Begin the validation whose turn it is and return it; None if they are held, wherever each of them stays.
 
     One that a former process has left is done again.
     """
     held_at = holds.held_at(connection, holds.VALIDATIONS)
     if held_at == VALIDATING:
         connection.execute("UPDATE upload_validations SET status=? WHERE status=?", (VALIDATING, SCHEDULED))
+    if held_at is not None:
         return None
-    statuses = (VALIDATING, VALIDATING if held_at else SCHEDULED)
     row = connection.execute(
-        "SELECT id, image FROM upload_validations WHERE status IN (?,?) ORDER BY number LIMIT 1", statuses
+        "SELECT id, image FROM upload_validations WHERE status IN (?,?) ORDER BY number LIMIT 1",
+        (VALIDATING, SCHEDULED),
     ).fetchone()
     if row is None:
         return None

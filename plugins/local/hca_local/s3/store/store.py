@@ -40,8 +40,9 @@ class Store:
         directory = root / "bytes"
         directory.mkdir(exist_ok=True, mode=0o700)
         self.path = root / "records.sqlite3"
-        self.records = database.opened(self.path)
+        self.path.touch(mode=0o600)  # before it has files beside it, which get the same mode
         self.path.chmod(0o600)
+        self.records = database.opened(self.path)
         self.files = Files(directory)
         _remove_leftovers(self.records, directory)
         self._writer = Writer(lambda: database.opened(self.path), self.files.sync)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from hca_local.s3.call import now
 from hca_local.s3.errors import S3Error
+from hca_local.s3.operations import tagging
 from hca_local.s3.store import buckets, listing, objects, uploads
 from hca_local.s3.store.joined import Joined
 from hca_local.s3.store.objects import Condition, Content, Description, Segment
 from hca_local.staging.values import REGION
 from hca_local.upload.buckets import keys
-from hca_local.upload.buckets.values import NAME, Held, ReplacedError, UnusableError
+from hca_local.upload.buckets.values import NAME, Held, RefusedError, ReplacedError, UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,6 +45,7 @@ class OwnBuckets:
     """The bucket in `store`; see Buckets. The session keys are in the deployment's store at the path `records`."""
 
     name = NAME
+    tells_of_objects = True
 
     def __init__(self, store: Store, records: Path) -> None:
         self._store = store
@@ -82,11 +84,14 @@ class OwnBuckets:
             raise ReplacedError(held.key) from error
 
     def tag(self, held: Held, tags: Mapping[str, str]) -> None:
-        """Replace the tags of `held`: see Buckets."""
+        """Give `held` more tags: see Buckets."""
 
         def write(connection: sqlite3.Connection) -> None:
-            _same(connection, held)
-            objects.set_tags(connection, NAME, held.key, tags)
+            wanted = {**_same(connection, held).description.tags, **tags}
+            try:
+                objects.set_tags(connection, NAME, held.key, tagging.checked([*wanted.items()]))
+            except S3Error as error:
+                raise RefusedError(f"{held.key!r} can't have more tags: {error.message}") from error
 
         self._write(write)
 

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from hca_local.policies.documents import VERSION
 from hca_local.staging.values import REGION
 from hca_local.upload.buckets import policy
-from hca_local.upload.buckets.values import NAME, Held, Keys, ReplacedError, UnusableError
+from hca_local.upload.buckets.values import NAME, Held, Keys, RefusedError, ReplacedError, UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,9 +28,11 @@ _ROLE = "hca-local-upload"
 _SHORTEST_SESSION, _LONGEST_SESSION = 900, 12 * 3600
 _DELETED_AT_ONCE = 1000
 _NOT_FOUND, _PRECONDITION_FAILED, _FORBIDDEN = 404, 412, 403
+# Such an answer is not about an object, but about whoever asks (401, 403) or about now (408, 409, 429).
+_NOT_OF_OBJECTS = (401, _FORBIDDEN, 408, 409, 429)
 
 
-class _RefusedError(Exception):
+class _AnswerError(Exception):
     """The server answers with an error: its status and its code."""
 
     def __init__(self, status: int, code: str) -> None:
@@ -45,6 +47,7 @@ class RemoteBuckets:
     """
 
     name = NAME
+    tells_of_objects = False
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -60,19 +63,18 @@ class RemoteBuckets:
             # us-east-1 is where a bucket is without a constraint, and no value that a constraint may have.
             options = {} if region == REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
             self._called("s3", "create_bucket", Bucket=NAME, **options)
-        except _RefusedError as error:
+        except _AnswerError as error:
             raise self._unusable(f"it refuses the bucket {NAME}: {error}") from error
 
     def find(self, key: str) -> Held | None:
         """Return the object `key`, None if there is none."""
         head = self._asked("head_object", Bucket=NAME, Key=key)
-        tags = head and self._asked("get_object_tagging", Bucket=NAME, Key=key)
-        if not head or not tags:
+        tags = head and self._tags(key)
+        if head is None or tags is None:
             return None
-        told = {tag["Key"]: tag["Value"] for tag in tags["TagSet"]}
         modified = head["LastModified"].astimezone(UTC)
         content_type = head.get("ContentType", "")
-        return Held(key, head["ContentLength"], _bare(head["ETag"]), content_type, modified, head["Metadata"], told)
+        return Held(key, head["ContentLength"], _bare(head["ETag"]), content_type, modified, head["Metadata"], tags)
 
     def listed(self, prefix: str) -> Iterator[Held]:
         """Yield the objects below `prefix`: see Buckets."""
@@ -101,19 +103,31 @@ class RemoteBuckets:
             raise self._unusable(str(error)) from error
 
     def tag(self, held: Held, tags: Mapping[str, str]) -> None:
-        """Replace the tags of `held`: see Buckets.
+        """Give `held` more tags: see Buckets.
 
-        S3 has no condition for that, so it is looked at before and after; what became another one gets none of them.
+        S3 has no condition for that, so it is looked at before and after; from what became another one they go again.
         """
         self._check_same(held)
-        tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
-        if self._asked("put_object_tagging", Bucket=NAME, Key=held.key, Tagging={"TagSet": tag_set}) is None:
-            raise ReplacedError(held.key)
+        self._set_tags(held.key, {**(self._tags(held.key) or {}), **tags})
         try:
             self._check_same(held)
         except ReplacedError:
-            self._asked("delete_object_tagging", Bucket=NAME, Key=held.key)
+            found = self._tags(held.key) or {}
+            others = {name: value for name, value in found.items() if tags.get(name) != value}
+            if others != found:
+                self._set_tags(held.key, others)
             raise
+
+    def _tags(self, key: str) -> dict[str, str] | None:
+        """Return the tags of the object `key`, None if there is none."""
+        found = self._asked("get_object_tagging", Bucket=NAME, Key=key)
+        return None if found is None else {tag["Key"]: tag["Value"] for tag in found["TagSet"]}
+
+    def _set_tags(self, key: str, tags: Mapping[str, str]) -> None:
+        """Replace the tags of the object `key`. Raises ReplacedError if there is none."""
+        tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
+        if self._asked("put_object_tagging", Bucket=NAME, Key=key, Tagging={"TagSet": tag_set}) is None:
+            raise ReplacedError(key)
 
     def _check_same(self, held: Held) -> None:
         head = self._asked("head_object", Bucket=NAME, Key=held.key)
@@ -166,7 +180,7 @@ class RemoteBuckets:
                 Policy=_compact(policy.document(area)),
                 DurationSeconds=min(max(seconds, _SHORTEST_SESSION), _LONGEST_SESSION),
             )["Credentials"]
-        except _RefusedError as error:
+        except _AnswerError as error:
             raise self._unusable(
                 f"it gives no keys for areas: {error}. They need STS (AssumeRole) and IAM (the role {_ROLE!r}, "
                 "made if it isn't there); set AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL_IAM if these are elsewhere"
@@ -178,7 +192,7 @@ class RemoteBuckets:
         """Return the ARN of the role that the keys are sessions of; it is made if it is not there."""
         try:
             role = self._called("iam", "get_role", RoleName=_ROLE)["Role"]
-        except _RefusedError as error:
+        except _AnswerError as error:
             if error.status != _NOT_FOUND:
                 raise
             role = self._called(
@@ -189,7 +203,7 @@ class RemoteBuckets:
             self._called(
                 "iam", "put_role_policy", RoleName=_ROLE, PolicyName=_ROLE, PolicyDocument=_compact(policy.of_role())
             )  # fmt: skip
-        except _RefusedError as error:
+        except _AnswerError as error:
             if error.status != _FORBIDDEN:  # then somebody else has made the role, and says what it may do
                 raise
         arn: str = role["Arn"]
@@ -200,25 +214,40 @@ class RemoteBuckets:
         try:
             account = self._called("sts", "get_caller_identity")["Account"]
             who = f"arn:aws:iam::{account}:root"
-        except _RefusedError:  # Ceph doesn't tell; its users are who buckets belong to
+        except _AnswerError:  # Ceph doesn't tell; its users are who buckets belong to
             owner = self._called("s3", "list_buckets")["Owner"]["ID"]
             who = f"arn:aws:iam:::user/{owner}"
         allowed = {"Effect": "Allow", "Principal": {"AWS": [who]}, "Action": ["sts:AssumeRole"]}
         return {"Version": VERSION, "Statement": [allowed]}
 
     def _asked(self, method: str, **settings: Any) -> Any:
-        """Return what S3 answers, None if there is no such thing. Raises ReplacedError, UnusableError."""
+        """Return what S3 answers, None if there is no such thing. Raises ReplacedError, RefusedError, UnusableError."""
         try:
             return self._called("s3", method, **settings)
-        except _RefusedError as error:
+        except _AnswerError as error:
             if error.status == _NOT_FOUND:
                 return None
             if error.status == _PRECONDITION_FAILED:
                 raise ReplacedError(settings.get("Key")) from error
+            if "Key" in settings and self._is_of_object(error):
+                raise RefusedError(f"The S3 server refuses {settings['Key']!r}: {error} to {method}.") from error
             raise self._unusable(f"it answers {error} to {method}") from error
 
+    def _is_of_object(self, error: _AnswerError) -> bool:
+        """Tell whether `error` is about the object that was asked for: the bucket can be used with the same keys.
+
+        The code does not always tell: HEAD has none, and keys that have expired are answered with 400 too.
+        """
+        if not 400 <= error.status < 500 or error.status in _NOT_OF_OBJECTS:
+            return False
+        try:
+            self._called("s3", "head_bucket", Bucket=NAME)
+        except (_AnswerError, UnusableError):
+            return False
+        return True
+
     def _called(self, service: str, method: str, **settings: Any) -> Any:
-        """Return what the server answers. Raises _RefusedError, UnusableError."""
+        """Return what the server answers. Raises _AnswerError, UnusableError."""
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
@@ -226,7 +255,7 @@ class RemoteBuckets:
             return getattr(self._client(service), method)(**settings)
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            raise _RefusedError(status, error.response.get("Error", {}).get("Code", "")) from error
+            raise _AnswerError(status, error.response.get("Error", {}).get("Code", "")) from error
         except (BotoCoreError, ResponseParserError) as error:
             raise self._unusable(str(error)) from error
 

@@ -51,13 +51,20 @@ class UnusableError(Exception):
     """The S3 server can't be used; str() says why."""
 
 
+class RefusedError(UnusableError):
+    """The S3 server refuses what it was asked for one object, and will again; for others it can be used."""
+
+
 class Buckets(Protocol):
     """The bucket with the areas, which is called `name`; the objects of an area are those below `<its uuid>/`.
+
+    Its server `tells_of_objects` if it is the deployment's own: see S3Service.created.
 
     Methods block, so call them in a thread; they may be called in several at a time. All raise UnusableError.
     """
 
     name: str
+    tells_of_objects: bool
 
     def prepare(self) -> None:
         """Make the bucket if it is not there."""
@@ -72,7 +79,7 @@ class Buckets(Protocol):
         """Return what `take` makes of the bytes of `held`. Raises ReplacedError; OSError if they can't be read."""
 
     def tag(self, held: Held, tags: Mapping[str, str]) -> None:
-        """Replace the tags of `held`. Raises ReplacedError."""
+        """Give `held` these tags besides those that it has by now. Raises ReplacedError, RefusedError."""
 
     def put(
         self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]
