@@ -110,10 +110,10 @@ class ServiceError(HCAError):
         self.details: object = problem
         # RFC 9457: the title names the kind of problem, the detail says what it is this time.
         text = str(document.get("detail") or self.title or (problem if isinstance(problem, str) else ""))
-        told = _one_line(f"{self.reason}: {text}" if text.strip() else self.reason)
+        told = one_line(f"{self.reason}: {text}" if text.strip() else self.reason)
         asked = f"{response.request.method} {urlsplit(response.url).path}" if response.request else ""
         self.request_id = response.headers.get("X-AWS-REQUEST-ID")
-        request = _one_line(f", request {self.request_id}") if self.request_id else ""
+        request = one_line(f", request {self.request_id}") if self.request_id else ""
         super().__init__(f"{told} (HTTP {self.code}, {asked}{request})", hint)
         self.exit_status = _exit_status_of(self.code)
 
@@ -135,7 +135,7 @@ def service_error(response: Response, problem: object) -> ServiceError:
     return ServiceError(response, problem)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Return what a service said as a piece of a sentence: short, and with nothing in it that moves a terminal."""
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in " ".join(text[:1000].split()))[
         :320

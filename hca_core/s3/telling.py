@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hca_core.errors import ConfigError, HCAError, IntegrityError, LoginError, NetworkError, NotFoundError
+from hca_core.errors import ConfigError, HCAError, IntegrityError, LoginError, NetworkError, NotFoundError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +44,8 @@ def told(words: Words) -> Iterator[None]:
 
 def refusal(error: Any, words: Words) -> HCAError:
     """Return the error for an answer of S3."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    message = " ".join(str(error.response.get("Error", {}).get("Message", "")).split())[:200]
+    code = one_line(str(error.response.get("Error", {}).get("Code", "")))
+    message = one_line(str(error.response.get("Error", {}).get("Message", "")))[:200]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     said = f"{code}: {message}" if message and message != code else code
     if code == "NoSuchBucket" or (status == 404 and error.operation_name == "HeadBucket"):
@@ -67,7 +67,7 @@ def _failure(error: Exception, words: Words) -> HCAError:
     """Return the error for what boto3 could not even ask, or got no answer to."""
     from botocore import exceptions
 
-    text = " ".join(str(error).split())[:300].rstrip(".")
+    text = one_line(str(error)).rstrip(".")
     if isinstance(error, (exceptions.NoRegionError, exceptions.InvalidRegionError)):
         return ConfigError(f"S3 can't be asked: {text}", hint="set AWS_DEFAULT_REGION, or region in ~/.aws/config")
     keys = (

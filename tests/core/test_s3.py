@@ -349,6 +349,13 @@ def test_what_s3_refuses_in_words(
     assert type(caught.value) is kind
 
 
+def test_nothing_that_a_server_says_moves_a_terminal(bucket: Bucket, server: Server) -> None:
+    server.answers = [(403, {}, b"<Error><Code>C\x9b2J</Code><Message>a\xc2\x9b2J \nb</Message></Error>")]
+    with pytest.raises(HCAError) as caught:
+        bucket.begin("k", "text/plain")
+    assert caught.value.message.isprintable()
+
+
 def test_our_own_errors_pass_as_they_are() -> None:
     mistake = UsageError("a ValueError, too")
     with pytest.raises(UsageError) as caught, told(WORDS):

@@ -539,3 +539,11 @@ def test_check(hca, bucket, keys, listed):
         ("same", "same"),
     ]
     assert set(outcome.json()[0]) == {"name", "status", "size", "detail"}
+
+
+def test_a_report_onto_a_directory(refused, upload, selected):
+    Path("d.txt").mkdir()
+    upload.on("GET", f"{BASE}/checksums").reply(json={"TOTAL_NUM_FILES": 0})
+    upload.on("GET", f"{BASE}/validations").reply(json={})
+    assert "d.txt is a directory" in refused(2, "report", "--output_file_name", "d")
+    assert list(Path().iterdir()) == [Path("d.txt")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -264,6 +265,8 @@ def report(env: str | None, uuid: str | None, output_file_name: str | None, show
 
         found = states.of_area(area)
     path = f"{(output_file_name or area.uuid).removesuffix('.txt')}.txt"
+    if os.path.isdir(path):
+        raise click.UsageError(f"{path} is a directory.", click.get_current_context())
     written.write_atomic(path, states.report(found).encode(), mode=0o666)
     place = f"{area.deployment_stage}/{area.uuid}"
     write(show, [f"File status report for {place} generated, located {path}"], {**found, "path": path})
