@@ -101,7 +101,7 @@ class Server:
                 "mon data avail crit": 1,
                 "mon cluster log file": self.run / "log" / "cluster.log",
                 "osd objectstore": "memstore",
-                "memstore device bytes": 4 * 1024**3,
+                "memstore device bytes": 8 * 1024**3,
                 "erasure code dir": self.root / LIBRARIES / "ceph" / "erasure-code",
                 "osd class dir": self.root / LIBRARIES / "rados-classes",
                 "plugin dir": self.root / LIBRARIES / "ceph",

@@ -157,9 +157,10 @@ def test_all_is_for_the_owner_only(ours, connect):
     client.create_bucket(Bucket="private")
     client.put_object(Bucket="private", Key="../../escape", Body=b"x")
     assert stat.S_IMODE(ours.root.stat().st_mode) == 0o700
-    for path in ours.root.rglob("*"):
-        if path.suffix != ".sqlite3-wal" and not path.name.startswith("records"):
-            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    found = list(ours.root.rglob("*"))
+    assert {"records.sqlite3", "records.sqlite3-wal", "records.sqlite3-shm"} <= {path.name for path in found}
+    for path in found:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
         assert "escape" not in path.name
 
 

@@ -254,6 +254,14 @@ def test_a_copy_onto_itself_that_changes_nothing_is_refused(plain, bucket, refus
         plain.copy_object(Bucket=bucket, Key="a", CopySource={"Bucket": bucket, "Key": "a"})
 
 
+def test_a_source_that_is_no_text_is_refused(ours, connect):
+    """It would stand for an object with a sign that such bytes are shown as."""
+    connect(ours).create_bucket(Bucket="no-text")
+    connect(ours).put_object(Bucket="no-text", Key="\ufffd", Body=b"x")
+    answer = ours.request("PUT", "/no-text/copy", {"x-amz-copy-source": "no-text/%fe"})
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
 def test_conditions_of_copying(s3, plain, bucket, refused):
     etag = plain.put_object(Bucket=bucket, Key="a", Body=b"bytes")["ETag"]
     source = {"Bucket": bucket, "Key": "a"}

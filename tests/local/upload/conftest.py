@@ -14,10 +14,14 @@ from urllib.parse import quote
 import pytest
 
 from hca_local import data_directory, launch
+from hca_local.fusillade import directory as users
 from hca_local.store import database
+from hca_local.store.writer import Writer
+from hca_local.upload import areas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import requests
 
@@ -143,3 +147,18 @@ def area(uploads: Service) -> Area:
 def served(http: requests.Session) -> Callable[[Launched], Service]:
     """Return a function that gives the upload service of a deployment."""
     return lambda launched: Service(launched, http)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Any]:
+    """Return a store with one area, and a writer of it."""
+    path = tmp_path / "store.sqlite3"
+    with closing(database.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        with database.transaction(connection):
+            database.create_tables(connection)
+            users.bootstrap(connection, "admin@example.org")
+            areas.add(connection, "area")
+        writer = Writer(lambda: database.connect(path))
+        yield connection, writer
+        writer.close()

@@ -150,6 +150,20 @@ def test_what_can_not_be_stored(area: Any) -> None:
     assert area.names() == []
 
 
+@pytest.mark.parametrize("name", ["%fe", "a%C3%FFb", "%ff/checksum"])
+def test_names_that_are_no_text_are_refused(area: Any, name: str) -> None:
+    """They would all be one file."""
+    for method in ("PUT", "POST", "GET"):
+        answer = area.send(method, f"/{name}", data=b"{}", headers={"Content-Type": TYPE})
+        assert (answer.status_code, answer.json()["title"]) in [(400, "Bad Request"), (405, "Method Not Allowed")]
+        assert answer.status_code == 400 or name.endswith("/checksum")
+    assert area.names() == []
+    assert area.service.send("HEAD", "/area/%fe").status_code == 400
+    assert area.send("POST", "/update_checksum/%fe", json={"status": "FAILED"}).status_code == 400
+    area.put("\ufffd", b"1")
+    assert area.send("PUT", "/files_info", json=["%fe"]).status_code == 404, "it is not the file of that sign"
+
+
 def test_files_that_are_not_there(area: Any) -> None:
     for path in ("/file", "/file/checksum", "/file/validate", "/" + "x" * 2000, "/a%00b"):
         answer = area.send("GET", path, key=None)

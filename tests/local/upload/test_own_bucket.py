@@ -21,7 +21,7 @@ from hca_local.store import database
 from hca_local.upload import buckets
 from hca_local.upload.buckets import schema
 from hca_local.upload.buckets.keys import Ring
-from hca_local.upload.buckets.values import NAME, SOURCES, ReplacedError, UnusableError
+from hca_local.upload.buckets.values import NAME, SOURCES, RefusedError, ReplacedError, UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -239,11 +239,23 @@ def test_what_is_replaced_while_it_is_read_is_not_read_to_its_end(own):
         own.bucket.read(own.bucket.find(f"{AREA}/a"), read_and_replace)
 
 
-def test_tags_are_replaced(own):
-    put(own, "a", Tagging="t=1")
+def test_tags_come_to_those_that_are_there_by_then(own):
+    put(own, "a", Tagging="t=1&u=1&hca-dss-sha1=1")
     held = own.bucket.find(f"{AREA}/a")
+    theirs = [{"Key": "t", "Value": "2"}, {"Key": "v", "Value": "3"}, {"Key": "hca-dss-sha1", "Value": "1"}]
+    own.mine.put_object_tagging(Bucket=NAME, Key=f"{AREA}/a", Tagging={"TagSet": theirs})
     own.bucket.tag(held, {"hca-dss-sha1": "2"})
-    assert own.bucket.find(f"{AREA}/a").tags == {"hca-dss-sha1": "2"}
+    assert own.bucket.find(f"{AREA}/a").tags == {"t": "2", "v": "3", "hca-dss-sha1": "2"}
+
+
+def test_more_tags_than_s3_takes_are_refused(own):
+    put(own, "a", Tagging="&".join(f"t{number}=1" for number in range(9)))
+    held = own.bucket.find(f"{AREA}/a")
+    with pytest.raises(RefusedError, match="greater than 10"):
+        own.bucket.tag(held, {"x": "1", "y": "1"})
+    assert own.bucket.find(f"{AREA}/a") == held
+    own.bucket.tag(held, {"x": "1"})
+    assert len(own.bucket.find(f"{AREA}/a").tags) == 10
 
 
 def test_an_area_is_emptied(own, monkeypatch):

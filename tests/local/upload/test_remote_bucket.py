@@ -16,7 +16,7 @@ import pytest
 from hca_local import data_directory
 from hca_local.upload.buckets import opened
 from hca_local.upload.buckets.remote import RemoteBuckets
-from hca_local.upload.buckets.values import NAME, SOURCES, ReplacedError, UnusableError
+from hca_local.upload.buckets.values import NAME, SOURCES, RefusedError, ReplacedError, UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,7 +122,7 @@ def test_objects_are_put_found_read_and_tagged(bucket, client, area):
     assert (held.modified.utcoffset().total_seconds(), abs(held.modified.timestamp() - time.time()) < 60) == (0, True)
     assert bucket.read(held, all_of) == b"data"
     bucket.tag(held, {"hca-dss-sha1": "2"})
-    assert bucket.find(key).tags == {"hca-dss-sha1": "2"}
+    assert bucket.find(key).tags == {"t": "a b+c/=", "hca-dss-sha1": "2"}
     assert client().get_object(Bucket=NAME, Key=key)["ETag"] == f'"{held.etag}"'
 
 
@@ -154,6 +154,60 @@ def test_what_is_replaced_while_it_is_tagged_gets_no_tags(bucket, area, monkeypa
     with pytest.raises(ReplacedError):
         bucket.tag(held, {"hca-dss-sha1": "2"})
     assert bucket.find(held.key).tags == {}
+
+
+@EVERYWHERE
+def test_what_is_replaced_when_it_was_tagged_keeps_its_own_tags(bucket, area, monkeypatch):
+    held = bucket.put(f"{area}/a", b"old", "text/plain", {}, {"mine": "1"})
+    ask = bucket._asked
+
+    def asked(method: str, **settings: Any) -> Any:
+        answer = ask(method, **settings)
+        if method == "put_object_tagging" and bucket.find(held.key).etag == held.etag:
+            ask("put_object", Bucket=NAME, Key=held.key, Body=b"new", Tagging="mine=2")
+        return answer
+
+    monkeypatch.setattr(bucket, "_asked", asked)
+    with pytest.raises(ReplacedError):
+        bucket.tag(held, {"hca-dss-sha1": "2"})
+    assert bucket.find(held.key).tags == {"mine": "2"}
+
+
+@EVERYWHERE
+def test_tags_come_to_those_that_are_there_by_then(bucket, client, area):
+    held = bucket.put(f"{area}/a", b"x", "text/plain", {}, {"t": "1", "u": "1"})
+    theirs = [{"Key": "t", "Value": "2"}, {"Key": "v", "Value": "3"}]
+    client().put_object_tagging(Bucket=NAME, Key=held.key, Tagging={"TagSet": theirs})
+    bucket.tag(held, {"hca-dss-sha1": "2"})
+    assert bucket.find(held.key).tags == {"t": "2", "v": "3", "hca-dss-sha1": "2"}
+
+
+@EVERYWHERE
+def test_what_is_refused_for_one_object_is_told_apart(bucket, area):
+    held = bucket.put(f"{area}/a", b"x", "text/plain", {}, {f"t{number}": "1" for number in range(8)})
+    with pytest.raises(RefusedError, match="put_object_tagging") as caught:
+        bucket.tag(held, {f"hca{number}": "1" for number in range(4)})
+    assert held.key in str(caught.value)
+    assert bucket.find(held.key) == held
+
+
+@OURS
+@pytest.mark.parametrize(("status", "is_bucket_refused"), [(400, True), (403, False), (429, False), (503, False)])
+def test_what_is_refused_to_whoever_asks_is_not_about_an_object(bucket, monkeypatch, status, is_bucket_refused):
+    """Keys that have expired are answered with 400 everywhere; the others may be about one object, but may pass."""
+    from hca_local.upload.buckets.remote import _AnswerError
+
+    call = bucket._called
+
+    def called(service: str, method: str, **settings: Any) -> Any:
+        if method == "head_object" or is_bucket_refused:
+            raise _AnswerError(status, str(status))
+        return call(service, method, **settings)
+
+    monkeypatch.setattr(bucket, "_called", called)
+    with pytest.raises(UnusableError) as caught:
+        bucket.find("a/b")
+    assert not isinstance(caught.value, RefusedError)
 
 
 @EVERYWHERE

@@ -73,14 +73,14 @@ def test_holding_checksums_while_the_services_run(hca: Hca, data: Path, launched
     for name in ("file", "other"):
         area.reaches(name, "CHECKSUMMING")
     assert hca("local", "area", "hold", "checksums", "--data", data).returncode == 0
-    for name in ("file", "other"):
-        area.reaches(name, "CHECKSUMMED")  # what has begun goes on
     area.put("last", b"1")
     area.reaches("last", "SCHEDULED")
+    assert area.status("file") == "CHECKSUMMING", "what was held went on"
     assert hca("local", "area", "release", "validations", "--data", data).returncode == 0
     assert area.status("last") == "SCHEDULED"
     assert hca("local", "area", "release", "checksums", "--data", data).returncode == 0
-    area.reaches("last", "CHECKSUMMED")
+    for name in ("file", "other", "last"):
+        area.reaches(name, "CHECKSUMMED")
 
 
 def test_holding_validations_before_the_services_run(hca: Hca, data: Path, launched: Launch, served: Any) -> None:

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hca_local.fusillade import directory as users
-from hca_local.store import database
-from hca_local.store.writer import Writer
-from hca_local.upload import areas, validations
+from hca_local.upload import holds, validations
 from hca_local.upload.buckets.values import Held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     Launch = Callable[..., Any]
@@ -69,6 +66,7 @@ def test_several_files_together(filled: Any) -> None:
         {"validator_image": 1},
         [],
         {**IMAGE, "files": "a b"},
+        {**IMAGE, "files": []},
         {**IMAGE},
         {**IMAGE, "files": ["a b"], "environment": "x"},
         {**IMAGE, "files": ["a b"], "original_validation_id": 1},
@@ -137,19 +135,19 @@ def test_validations_outlive_a_kill(data: Path, launched: Launch, served: Any) -
     area.reaches("file", "VALIDATED", "validate")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Any]:
-    """Return a store with one area, and a writer of it."""
-    path = tmp_path / "store.sqlite3"
-    with closing(database.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        with database.transaction(connection):
-            database.create_tables(connection)
-            users.bootstrap(connection, "admin@example.org")
-            areas.add(connection, "area")
-        writer = Writer(lambda: database.connect(path))
-        yield connection, writer
-        writer.close()
+def test_none_begins_while_they_are_held_wherever_they_stay(store: Any) -> None:
+    connection, _ = store
+    for name, status in (("a", "VALIDATING"), ("b", "SCHEDULED")):
+        holds.hold(connection, holds.VALIDATIONS, status)
+        held = Held(f"area/{name}", 1, "etag", "", datetime.now(UTC))
+        validations.add(connection, validations.Wanted("area", {name: held}, "x", None, {}))
+        assert validations.begin(connection) is None
+    assert validations.counts(connection, "area") == {"VALIDATING": 1, "VALIDATED": 0, "SCHEDULED": 1}
+    assert validations.begin(connection) is None
+    holds.release(connection, holds.VALIDATIONS)
+    begun = validations.begin(connection)
+    assert begun is not None
+    assert begun.keys == ("area/a",)
 
 
 def test_a_validator_of_one_s_own_gets_the_files_and_may_fail(store: Any) -> None:

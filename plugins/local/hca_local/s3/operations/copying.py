@@ -62,7 +62,10 @@ def _source(call: Call) -> _Source:
     """Return the object that the request wants to be copied. Raises S3Error."""
     text = call.headers["x-amz-copy-source"]
     path, _, version = text.partition("?versionId=")
-    bucket, _, key = unquote(path).removeprefix("/").partition("/")
+    try:
+        bucket, _, key = unquote(path, errors="strict").removeprefix("/").partition("/")
+    except UnicodeDecodeError:
+        raise invalid_argument("x-amz-copy-source", text, "Copy Source is not encoded in UTF-8") from None
     if not bucket or not key:
         message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
         raise invalid_argument("x-amz-copy-source", text, message)
