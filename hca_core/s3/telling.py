@@ -60,7 +60,8 @@ def refusal(error: Any, words: Words) -> HCAError:
         return IntegrityError(f"{where} got other bytes than were sent ({said})")
     if status in (408, 429) or status >= 500 or code == "RequestTimeout":
         return NetworkError(f"{where} gave up ({said})")
-    return HCAError(f"{where} refuses the request ({said}, HTTP {status})")
+    hint = "send without transfer acceleration" if "Acceleration" in message else None
+    return HCAError(f"{where} refuses the request ({said}, HTTP {status})", hint)
 
 
 def _failure(error: Exception, words: Words) -> HCAError:

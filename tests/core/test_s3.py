@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import threading
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ from hca_core.s3.connecting import Place, connect, is_amazon
 from hca_core.s3.multipart import Upload, filled_parts, read_parts, send_parts
 from hca_core.s3.proofs import ByCrc32c, ByMd5
 from hca_core.s3.telling import Words, told
+from hca_core.testing import LoopbackService
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +127,46 @@ def test_no_proxy_stands_between_this_machine_and_itself(monkeypatch: pytest.Mon
     assert (
         proxies("https://s3.example.org").proxy_url_for("https://s3.example.org/x") == "http://proxy.example.org:3128"
     )
+
+
+def test_a_proxy_is_asked_for_what_is_elsewhere(service: LoopbackService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", service.url)
+    monkeypatch.setenv("no_proxy", "")
+    service.on("PUT", "http://s3.example.org/b/k").reply(headers={"ETag": f'"{MD5.hex()}"'})
+    client = connect(Policy(tries=1), 2, WORDS, Place("http://s3.example.org", "us-east-1"), KEYS)
+    assert put(Bucket("b", client, WORDS), ByMd5(MD5)) == MD5.hex()
+    assert service.requests[-1].headers["Host"] == "s3.example.org"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A certificate for localhost that nobody trusts, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = str(folder / "certificate.pem"), str(folder / "key.pem")
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    words += f" -addext subjectAltName=DNS:localhost -keyout {key} -out {certificate}"
+    subprocess.run(words.split(), check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", None])
+def test_a_certificate_of_ones_own(
+    certificate: tuple[str, str], variable: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable:
+        monkeypatch.setenv(variable, certificate[0])
+    with LoopbackService(tls=certificate) as secure:
+        secure.on("PUT", "/*").reply(headers={"ETag": f'"{MD5.hex()}"'})
+        place = Place(secure.url.replace("127.0.0.1", "localhost"), "us-east-1")
+        bucket = Bucket("b", connect(Policy(tries=1), 2, WORDS, place, KEYS), WORDS)
+        if variable:
+            assert put(bucket, ByMd5(MD5)) == MD5.hex()
+            return
+        with pytest.raises(NetworkError, match="certificate"):
+            put(bucket, ByMd5(MD5))
+        assert secure.requests == []
 
 
 def test_given_credentials_are_the_only_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,6 +378,7 @@ def test_a_file_that_changes_while_it_is_read(source: Callable[[bytes], Source])
         (404, "NoSuchBucket", NotFoundError, "there is no bucket 'b'"),
         (404, "NoSuchUpload", NotFoundError, "does not have it"),
         (503, "SlowDown", NetworkError, "gave up"),
+        (400, "InvalidRequest", HCAError, "Transfer Acceleration"),
         (400, "RequestTimeout", NetworkError, "gave up"),
         (400, "InvalidPart", HCAError, "refuses the request (InvalidPart: why, HTTP 400)"),
     ],
@@ -342,10 +386,12 @@ def test_a_file_that_changes_while_it_is_read(source: Callable[[bytes], Source])
 def test_what_s3_refuses_in_words(
     bucket: Bucket, server: Server, status: int, code: str, kind: type[HCAError], sentence: str
 ) -> None:
-    server.answers = [(status, {}, f"<Error><Code>{code}</Code><Message>why</Message></Error>".encode())]
+    why = "S3 Transfer Acceleration is not configured on this bucket" if code == "InvalidRequest" else "why"
+    server.answers = [(status, {}, f"<Error><Code>{code}</Code><Message>{why}</Message></Error>".encode())]
     with pytest.raises(kind) as caught:
         bucket.begin("k", "text/plain")
     assert sentence in caught.value.message
+    assert (caught.value.hint == "send without transfer acceleration") == (why != "why")
     assert type(caught.value) is kind
 
 

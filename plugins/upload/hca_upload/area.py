@@ -12,7 +12,6 @@ from hca_upload.order import Order
 from hca_upload.uri import UploadAreaURI
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hca_upload.api import ApiClient

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hca_local.s3.call import now
 from hca_local.s3.errors import S3Error
 from hca_local.s3.store import buckets, objects
+from hca_local.s3.store.joined import Joined
 from hca_local.s3.store.objects import Condition, Content, Description, Segment
 from hca_local.server.problems import ProblemError
 from hca_local.staging import values
@@ -52,7 +53,7 @@ class OwnSources:
         if found.etag != source.etag:
             raise values.changed(where)
         try:
-            with closing(_Joined(paths)) as body:
+            with closing(Joined(paths)) as body:
                 return take(body)
         except FileNotFoundError as error:
             raise values.changed(where) from error
@@ -88,25 +89,3 @@ class OwnSources:
         except sqlite3.Error as error:
             title = f"The buckets can't be read: {error}"
             raise ProblemError(503, "service_unavailable", title) from error
-
-
-class _Joined:
-    """The bytes of several files, one after the other; one of them is open at a time."""
-
-    def __init__(self, paths: list[str]) -> None:
-        self._waiting = iter(paths)
-        self._open = open(os.devnull, "rb", buffering=0)  # noqa: SIM115 - closed in `close`
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, none at the end. Raises OSError."""
-        while not (block := self._open.read(size)):
-            following = next(self._waiting, None)
-            if following is None:
-                return b""
-            self._open.close()
-            self._open = open(following, "rb", buffering=0)  # noqa: SIM115 - as above
-        return block
-
-    def close(self) -> None:
-        """Close the file that is open."""
-        self._open.close()
