@@ -35,7 +35,9 @@ def bytes_bar(total: int | None, *, enabled: bool = True, files: int = 0) -> Ite
     from tqdm import tqdm
 
     colour = None if os.environ.get("NO_COLOR") else "green"
-    with tqdm(total=total, unit="B", unit_scale=True, colour=colour, leave=False, file=sys.stderr) as drawn:
+    with tqdm(
+        total=total, unit="B", unit_scale=True, colour=colour, leave=False, file=sys.stderr, dynamic_ncols=True
+    ) as drawn:
         yield _Drawn(drawn, files)
 
 
