@@ -1037,3 +1037,18 @@ def test_a_download_that_breaks_off_is_asked_for_again(
     assert outcome.exit_status == 0, outcome.stderr
     assert cut.hits == 1
     assert read(up.area.s3, BUCKET, f"{up.area.uuid}/x") == b"content"
+
+
+@pytest.mark.parametrize("options", [["--sync"], []], ids=["in step", "gone on with"])
+def test_what_somebody_has_replaced_in_the_area_is_sent_again(up: Uploading, options: list[str]) -> None:
+    """What hca remembers of a file counts only as long as S3 has the same, by its ETag and not by its size."""
+    path = written("a")
+    if not options:  # a run that did not come to its end is gone on with
+        up.api.rule(faults.error(404, "NotFound"), method="POST", path="/area/[^/]+/a$", times=None)
+    up.hca("files", path)
+    up.area.s3.put_object(Bucket=BUCKET, Key=f"{up.area.uuid}/a", Body=os.urandom(path.stat().st_size))
+    up.heal()
+    outcome = up.hca("files", path, *options)
+    assert outcome.exit_status == 0, outcome.stderr
+    assert up.sent() == ["a"]
+    assert up.area.has(path)

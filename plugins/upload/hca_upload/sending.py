@@ -160,18 +160,11 @@ class Sender:
         whole = checksums.Crc32c()
         with content.open() as source:
             parts = filled_parts(source, loan.view, whole.update)
+        if len(parts) == 1:
+            return self._put(item, loan.view, whole.digest(), content)
         content_type = content.type(bytes(loan.view[:_HEAD]))
-        metadata = {"crc32c": whole.digest().hex()}
-        if len(parts) > 1:
-            return self.put_together(
-                item,
-                content_type,
-                lambda upload: self._send_parts(item, upload, parts),
-                **_BY_CRC32C,
-                metadata=metadata,
-            )
-        proof = ByCrc32c(whole.digest())
-        return self._bucket.put(self.key(item), loan.view, proof, content_type, self._on_bytes, metadata=metadata)
+        described = _BY_CRC32C | {"metadata": {"crc32c": whole.digest().hex()}}
+        return self.put_together(item, content_type, lambda upload: self._send_parts(item, upload, parts), **described)
 
     def _send_piecemeal(self, item: Item, content: Content) -> str:
         """Send a file part by part, as it is read.
