@@ -54,6 +54,8 @@ def refusal(error: Any, words: Words) -> HCAError:
     # The answer to HEAD has no body: 400 is all that it says of keys that have expired.
     if status in (401, 403) or code in BAD_KEYS or (status == 400 and error.operation_name.startswith("Head")):
         return LoginError(f"{where} refuses these keys ({said})", words.refused)
+    if status == 412:
+        return HCAError("it changed while it was being sent")
     if status == 404:
         return NotFoundError(f"{where} does not have it ({said})")
     if code in _WRONG_BYTES:

@@ -1052,3 +1052,98 @@ def test_what_somebody_has_replaced_in_the_area_is_sent_again(up: Uploading, opt
     assert outcome.exit_status == 0, outcome.stderr
     assert up.sent() == ["a"]
     assert up.area.has(path)
+
+
+def test_a_file_that_changes_when_all_of_it_was_read(
+    up: Uploading, small_parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hca_upload import sending
+
+    monkeypatch.setattr(sending, "MEMORY", 2 * small_parts)
+    path = written("large", 3 * small_parts)
+    hold = faults.Hold()
+    up.s3.rule(hold, query={"partNumber": "3"})
+    changing = in_order(hold, lambda: os.utime(path, ns=(0, 0)))
+    outcome = up.hca("files", path)
+    changing.join()
+    assert outcome.exit_status == ExitStatus.ERROR, outcome.stderr
+    assert "large: it changed while it was being sent" in outcome.stderr
+    assert up.area.names() == []
+
+
+def begun(up: Uploading) -> int:
+    """Return how many uploads in parts were begun."""
+    return sum("uploads" in one.query for one in up.s3.of("POST"))
+
+
+def test_parts_that_s3_does_not_know_any_more(up: Uploading, small_parts: int) -> None:
+    path = written("large", 2 * small_parts)
+    up.s3.rule(faults.error(404, "NoSuchUpload"), method="POST", query={"uploadId": ".+"})
+    outcome = up.hca("files", path)
+    assert outcome.exit_status == 0, outcome.stderr
+    assert begun(up) == 2
+    assert up.area.has(path)
+
+
+# Objects of other buckets.
+
+
+@pytest.fixture
+def source(deployment: Launched, up: Uploading, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """A function that makes an object in a bucket, of random bytes, and returns its address."""
+    key = data_directory.access_key(deployment.directory)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key.secret)
+
+    def make(bucket: str, name: str, size: int) -> str:
+        up.area.s3.create_bucket(Bucket=bucket)
+        up.area.s3.put_object(Bucket=bucket, Key=name, Body=os.urandom(size))
+        return f"s3://{bucket}/{name}"
+
+    return make
+
+
+def is_copied(up: Uploading, url: str) -> bool:
+    bucket, _, name = url.removeprefix("s3://").partition("/")
+    return read(up.area.s3, BUCKET, f"{up.area.uuid}/{name}") == read(up.area.s3, bucket, name)
+
+
+def test_a_copy_in_parts_that_is_refused_goes_through_this_machine(
+    up: Uploading, source: Callable[..., str], small_parts: int
+) -> None:
+    """In an upload of its own: S3 was not told of checksums when the first one was begun."""
+    url = source("hca-test-data", "large", 2 * small_parts)
+    up.s3.rule(faults.error(403, "AccessDenied"), method="PUT", query={"partNumber": ".+"}, times=2)
+    outcome = up.hca("files", url)
+    assert outcome.exit_status == 0, outcome.stderr
+    assert begun(up) == 2
+    assert is_copied(up, url)
+
+
+@pytest.mark.parametrize(("bucket", "method"), [("hca-test-data", "PUT"), ("only-mine", "GET")])
+def test_an_object_that_is_replaced_while_it_is_copied(
+    up: Uploading, source: Callable[..., str], bucket: str, method: str
+) -> None:
+    url = source(bucket, "x", 1000)
+    hold = faults.Hold()
+    up.s3.rule(hold, method=method, path="/x$")
+    changing = in_order(hold, lambda: source(bucket, "x", 1000))
+    outcome = up.hca("files", url)
+    changing.join()
+    assert outcome.exit_status == ExitStatus.ERROR, outcome.stderr
+    assert "x: it changed while it was being sent" in outcome.stderr
+    assert up.area.names() == []
+
+
+@pytest.mark.parametrize("bucket", ["hca-test-data", "only-mine"])
+def test_parts_of_an_object_that_was_replaced_are_copied_anew(
+    up: Uploading, source: Callable[..., str], small_parts: int, bucket: str
+) -> None:
+    url = source(bucket, "large", 3 * small_parts)
+    up.s3.rule(faults.error(400, "InvalidRequest"), method="PUT", query={"partNumber": "3"}, times=None)
+    assert up.hca("files", url).exit_status == ExitStatus.ERROR
+    source(bucket, "large", 3 * small_parts)
+    up.heal()
+    outcome = up.hca("files", url)
+    assert outcome.exit_status == 0, outcome.stderr
+    assert is_copied(up, url)
