@@ -213,7 +213,6 @@ class Copier:
                 return self._copy_inside(item, source, content_type, metadata)
             except LoginError as error:  # some servers let session credentials read, but not copy in parts
                 log.logger().debug("%s goes through this machine: %s", item.path, error)
-                self._journal.note(item, upload_id="")
         return self._copy_through(item, source, content_type, metadata)
 
     def _copy_inside(self, item: Item, source: Object, content_type: str, described: Mapping[str, Any]) -> str:
