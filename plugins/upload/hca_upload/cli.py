@@ -112,9 +112,7 @@ def select(uri_or_alias: str, show: Show) -> None:
     "--dcp-type", metavar="TYPE", default="data", show_default=True, help="What the files are to the platform."
 )
 @click.option("--no-transfer-acceleration", is_flag=True, help="Send to the bucket's own region, not the nearest edge.")
-@click.option(
-    "--jobs", type=click.IntRange(1, 256), help="Files to send side by side.  [default: 16; fewer to this machine]"
-)
+@click.option("--jobs", type=click.IntRange(1, 256), help="Files to send side by side.  [default: 16]")
 @click.option("-q", "--quiet", is_flag=True, help="Tell only what goes wrong.")
 @click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
 @text_options

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hca_core import checksums, progress, urls
+from hca_core import checksums, progress
 from hca_core.checksums import MEBIBYTE
 from hca_core.errors import HCAError, LoginError, NetworkError, PartialError, several
 from hca_core.workers import side_by_side
@@ -120,10 +120,9 @@ def run(area: UploadArea, order: Order, told: Callable[[Outcome], None] = lambda
         "flatten": order.flatten,
     }
     found = [sources.local(here, **chosen)] if here else []
-    connections = 4 * (order.jobs or JOBS)
-    bucket = storage.opened(area, connections=connections, accelerate=order.accelerate)
-    outside = Outside(bucket, area, connections)
-    jobs = order.jobs or _jobs_for(bucket)
+    jobs = order.jobs or JOBS
+    bucket = storage.opened(area, connections=4 * jobs, accelerate=order.accelerate)
+    outside = Outside(bucket, area, 4 * jobs)
     for url in elsewhere:
         found.append(outside.items(url, **chosen))
     items = sources.merged(*found)
@@ -131,11 +130,6 @@ def run(area: UploadArea, order: Order, told: Callable[[Outcome], None] = lambda
     drawn = progress.bytes_bar(total, enabled=order.bar and not order.dry_run, files=len(items))
     with Journal(_key(area, bucket, order), only_look=order.dry_run) as journal, drawn as bar:
         return _Run(area, order, bucket, outside, journal, bar, jobs).run(items, told)
-
-
-def _jobs_for(bucket: Bucket) -> int:
-    """Return how many files to send side by side: where nothing has to be waited for, more are in each other's way."""
-    return min(JOBS, 2 * (os.cpu_count() or 1)) if urls.is_loopback(bucket.endpoint) else JOBS
 
 
 def _key(area: UploadArea, bucket: Bucket, order: Order) -> list[object]:
