@@ -89,8 +89,8 @@ def _client(session: Any, policy: Policy, connections: int, place: Place, *, acc
         max_pool_connections=connections,
         # Whole, not as an addition: boto3 puts its own together anew for every request, a tenth of the time of it.
         user_agent=f"hca/{__version__} boto3/{boto3.__version__}",
-        # Every request carries the MD5 of its body and every ETag is compared with it, so no bytes go wrong unnoticed.
-        # What boto3 would add, more checksums and over http a signature of the body, costs a third of the time.
+        # Every request carries a proof of its body (see proofs.py), so no bytes go wrong unnoticed. What boto3 would
+        # add, more checksums and over http a signature of the body, costs a third of the time.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3=settings,
