@@ -106,6 +106,21 @@ class ApiClient:
             raise UploadException(f"the service tells of {len(found)} files, but was asked for {len(names)}")
         return found
 
+    def files_known(self, area_uuid: str, names: Sequence[str]) -> list[dict[str, Any] | None]:
+        """Return the same, with None for a file that the service does not know.
+
+        It refuses all names of a request if it misses one: then each half of them is asked for.
+        """
+        if not names:
+            return []
+        try:
+            return list(self.files_info(area_uuid, names))
+        except UploadNotFoundError:
+            if len(names) == 1:
+                return [None]
+        half = len(names) // 2
+        return self.files_known(area_uuid, names[:half]) + self.files_known(area_uuid, names[half:])
+
     def checksum_status(self, area_uuid: str, name: str) -> dict[str, Any]:
         """Return `checksum_status` and `checksums` (None until they are there) of a file."""
         return self._document(self._send("GET", area_uuid, name, "checksum", what=_file(name)), dict)

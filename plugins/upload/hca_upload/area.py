@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from hca_upload.client import UploadService
-from hca_upload.errors import AreaChoiceError, UploadNotFoundError
+from hca_upload.errors import AreaChoiceError
 from hca_upload.order import Order
 from hca_upload.uri import UploadAreaURI
 
@@ -232,18 +232,11 @@ class UploadArea:
             bucket.client.close()
 
     def _detailed(self, files: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Yield files with what the service knows of them; it refuses all names of a request if it misses one."""
-        try:
-            known = self.api.files_info(self.uuid, [file["name"] for file in files])
-            yield from ({**file, **info} for file, info in zip(files, known, strict=True))
-        except UploadNotFoundError:
-            if len(files) == 1:
-                nothing = {"content_type": None, "url": f"{self.uri}{files[0]['name']}", "checksums": None}
-                yield {**files[0], **nothing}
-                return
-            half = len(files) // 2
-            yield from self._detailed(files[:half])
-            yield from self._detailed(files[half:])
+        """Yield files with what the service knows of them."""
+        known = self.api.files_known(self.uuid, [file["name"] for file in files])
+        for file, info in zip(files, known, strict=True):
+            nothing = {"content_type": None, "url": f"{self.uri}{file['name']}", "checksums": None}
+            yield {**file, **(nothing if info is None else info)}
 
 
 def _paths(given: Iterable[StrPath] | StrPath) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from hca_core.errors import UsageError
 from hca_core.workers import side_by_side
 from hca_upload import sources, storage
 from hca_upload.api import NAMES_A_REQUEST
-from hca_upload.errors import UploadNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -114,14 +113,8 @@ def _pairs(area: UploadArea, items: Sequence[Item], there: dict[str, Listed]) ->
 
 
 def _sums(area: UploadArea, names: list[str]) -> dict[str, dict[str, str]]:
-    """Return the checksums that the service has, by name; it refuses all names of a request if it misses one."""
-    if not names:
-        return {}
-    try:
-        infos = area.api.files_info(area.uuid, names)
-    except UploadNotFoundError:
-        half = len(names) // 2
-        return _sums(area, names[:half]) | _sums(area, names[half:]) if half else {}
+    """Return the checksums that the service has, by name."""
+    infos = area.api.files_known(area.uuid, names)
     return {name: sums for name, info in zip(names, infos, strict=True) if (sums := _sums_of(info))}
 
 

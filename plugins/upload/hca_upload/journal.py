@@ -98,7 +98,7 @@ class Journal:
 
     def _place(self, item: Item) -> str:
         """Return where a file is, whatever the directory that a run is started in."""
-        is_whole = os.path.isabs(item.path) or item.path.startswith("s3://")
+        is_whole = os.path.isabs(item.path) or item.is_remote
         return item.path if is_whole else os.path.normpath(os.path.join(self._folder, item.path))
 
     @cached_property

@@ -39,6 +39,11 @@ class Item:
     size: int
     changed: int
 
+    @property
+    def is_remote(self) -> bool:
+        """Tell whether it is an object in S3."""
+        return is_remote(self.path)
+
 
 def split(paths: Sequence[StrPath], *, target_filename: str | None = None) -> tuple[list[str], list[str]]:
     """Return those of `paths` that are on this machine, and those that are addresses in S3.
@@ -50,16 +55,21 @@ def split(paths: Sequence[StrPath], *, target_filename: str | None = None) -> tu
     if target_filename is not None and len(paths) > 1:
         raise UsageError(f"{len(paths)} sources can't all be named {_shown(target_filename)}", hint="give one file")
     texts = [os.fsdecode(path) for path in paths]
-    remote = [text for text in texts if text.startswith(_S3)]
+    remote = [text for text in texts if is_remote(text)]
     for text in remote:
         address(text)
-    return [text for text in texts if not text.startswith(_S3)], remote
+    return [text for text in texts if not is_remote(text)], remote
+
+
+def is_remote(path: str) -> bool:
+    """Tell whether a path that was given is an address in S3."""
+    return path.startswith(_S3)
 
 
 def address(url: str) -> tuple[str, str]:
     """Return the bucket and the key, or its beginning, of `s3://bucket/key`. Raises UsageError."""
     bucket, _, key = url.removeprefix(_S3).partition("/")  # no more: "?" and "#" may be in a key
-    if not url.startswith(_S3) or not bucket:
+    if not is_remote(url) or not bucket:
         raise UsageError(f"{_shown(url)} is not an address in S3", hint="they look like s3://bucket/key")
     return bucket, key
 
@@ -313,7 +323,7 @@ def _unique(items: Iterable[Item], problems: list[str]) -> list[Item]:
 
 
 def _real(path: str) -> str:
-    return path if path.startswith(_S3) else os.path.realpath(path)
+    return path if is_remote(path) else os.path.realpath(path)
 
 
 def _shown(text: str) -> str:

@@ -134,7 +134,7 @@ def run(area: UploadArea, order: Order, told: Callable[[Outcome], None] = lambda
 
 def _key(area: UploadArea, bucket: Bucket, order: Order) -> list[object]:
     """Return what makes two commands the same."""
-    paths = sorted(path if path.startswith("s3://") else os.path.realpath(path) for path in order.paths)
+    paths = sorted(path if sources.is_remote(path) else os.path.realpath(path) for path in order.paths)
     place = [area.api.url, bucket.endpoint, str(area.uri)]
     return [*place, paths, order.dcp_type, order.target_filename, order.file_extension, order.flatten]
 
@@ -219,7 +219,7 @@ class _Run:
             return PRESENT
         if self._order.dry_run:
             return WOULD_UPLOAD
-        etag = self._copier.copy(item) if item.path.startswith("s3://") else self._sender.send(item)
+        etag = self._copier.copy(item) if item.is_remote else self._sender.send(item)
         self._journal.note(item, upload_id="", etag=etag, told=False)
         self._tell(item)
         return UPLOADED
@@ -231,12 +231,12 @@ class _Run:
             return False
         entry = self._journal.found(item)
         if entry and entry.etag == there.etag and (self._order.sync or self._journal.is_open):
-            return not item.path.startswith("s3://") or self._copier.is_unchanged(item, entry.source)
+            return not item.is_remote or self._copier.is_unchanged(item, entry.source)
         return self._order.sync and there.etag == self._etag(item)
 
     def _etag(self, item: Item) -> str:
         """Return the ETag that a file would have in the area."""
-        if item.path.startswith("s3://"):
+        if item.is_remote:
             return self._copier.etag(item)
         summer = checksums.EtagSummer(item.size)
         memory = memoryview(bytearray(min(MEBIBYTE, item.size)))

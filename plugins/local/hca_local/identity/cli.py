@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +13,7 @@ from hca_core.lazy import PluginGroup
 from hca_local.cli import data_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from sqlite3 import Connection
 
     from hca_core.output import Show
@@ -176,18 +175,8 @@ def remove(email: str, kid: str | None, data: str | None) -> None:
     click.echo(f"{email} may log in no more{' with that key' if kid else ''}.", err=True)
 
 
-@contextmanager
-def _changing(data: str | None) -> Iterator[Connection]:
+def _changing(data: str | None) -> AbstractContextManager[Connection]:
     """Give the store of a deployment, inside a transaction. Raises HCAError if there is none."""
-    from contextlib import closing
-
-    from hca_core.errors import HCAError
     from hca_local import data_directory
-    from hca_local.store import database
 
-    directory = data_directory.at(data)
-    if not data_directory.is_store(directory):
-        raise HCAError(f"There is no deployment in {directory.root}.", hint="hca local up")
-    with closing(database.connect(directory.store)) as connection, database.transaction(connection):
-        data_directory.upgrade(connection)
-        yield connection
+    return data_directory.changing(data_directory.at(data))
