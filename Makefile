@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := . ./plugins/auth ./plugins/dss ./plugins/local ./plugins/upload ./meta
+PACKAGES := . ./plugins/auth ./plugins/dss ./plugins/local ./plugins/shock ./plugins/upload ./meta
 EDITABLE := $(foreach package,$(PACKAGES),--editable $(package))
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml) meta/pyproject.toml
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -21,7 +21,7 @@ lint: $(VENV)/developing       ## style of the code
 
 types: $(VENV)/developing      ## mypy, strict
 	$(BIN)/mypy hca_core hca plugins/auth/hca_auth plugins/auth/hca/auth plugins/dss/hca_dss plugins/dss/hca/dss \
-	  plugins/local/hca_local plugins/upload/hca_upload plugins/upload/hca/upload
+	  plugins/local/hca_local plugins/shock/hca_shock plugins/shock/hca/shock plugins/upload/hca_upload plugins/upload/hca/upload
 
 format: $(VENV)/developing     ## rewrite the code in the common style
 	$(BIN)/ruff check --fix .

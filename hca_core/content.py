@@ -16,17 +16,25 @@ BLOCK = 1024 * 1024
 
 
 class Promise(NamedTuple):
-    """What a service promises of bytes: size in bytes and sha256 in hex, each None where it does not say."""
+    """What a service promises of bytes: size in bytes and digest in hex, each None where it does not say.
+
+    `algorithm` is the one of the digest, by the name that hashlib knows it by.
+    """
 
     size: int | None = None
-    sha256: str | None = None
+    digest: str | None = None
+    algorithm: str = "sha256"
 
-    def check(self, name: str, size: int, sha256: str) -> None:
+    def hasher(self) -> Any:
+        """Return what computes such a digest."""
+        return hashlib.new(self.algorithm, usedforsecurity=False)
+
+    def check(self, name: str, size: int, digest: str) -> None:
         """Compare what arrived with what was promised. Raises IntegrityError that tells both."""
         if self.size is not None and size != self.size:
             raise IntegrityError(f"{name}: expected {self.size} bytes, received {size}")
-        if self.sha256 is not None and sha256 != self.sha256.lower():
-            raise IntegrityError(f"{name}: expected sha256 {self.sha256}, received {sha256}")
+        if self.digest is not None and digest != self.digest.lower():
+            raise IntegrityError(f"{name}: expected {self.algorithm} {self.digest}, received {digest}")
 
 
 class Quota:
@@ -156,7 +164,7 @@ def _content(response: Any, offset: int) -> Iterator[bytes]:
 def checked_blocks(first: Any, open_at: Callable[[int], Any], promise: Promise) -> Iterator[bytes]:
     """Yield the whole content that `first` is the open answer for; raise IntegrityError at the end if it is wrong."""
     stopped = threading.Event()
-    digest = hashlib.sha256()
+    digest = promise.hasher()
     size = 0
     for block in blocks(open_at, 0, promise.size, Quota(10, 0.25, stopped), stopped, first):
         digest.update(block)

@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import requests  # noqa: TID253 - this module is the one that owns it; nothing imports it before a request is due
@@ -17,7 +17,7 @@ from hca_core import __version__, answers, log, openapi, urls
 from hca_core.errors import HCAError, NetworkError, ServiceError, UsageError, service_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
 NOT_MODIFIED = 304  # how a service says that a change was none
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -49,12 +49,27 @@ class Policy(NamedTuple):
         return step * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
+class Sized(Protocol):
+    """Bytes that are made while they are sent, from the beginning at each try; `len` is how many there are."""
+
+    def __len__(self) -> int:
+        """Return the length in bytes."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes."""
+
+
 class Body(NamedTuple):
     """What a request carries: a JSON document, the fields of a form, or bytes; at most one of them."""
 
     json: Any = None
     form: Mapping[str, Any] | None = None
-    data: bytes | None = None
+    data: bytes | Sized | None = None
+
+
+def bearer_token(token: str) -> str:
+    """Return the Authorization header for `token` that most services want (RFC 6750)."""
+    return f"Bearer {token}"
 
 
 class Session:
@@ -62,8 +77,9 @@ class Session:
 
     Parameters: `token` gives the bearer token for requests that need a login; it is sent to `token_origin`
     (scheme, host and port) only, whatever redirects and links say. `renewed` is told of one that the service refused
-    (401), and answers whether there is another to try; `advice` says what to do if there is none. `stopped` ends all
-    waiting when it is set; `hint` is the next step that a NetworkError tells.
+    (401), and answers whether there is another to try; `advice` says what to do if there is none. `authorization` makes
+    the header of a token, `transient` are the statuses after which a request is sent again. `stopped` ends all waiting
+    when it is set; `hint` is the next step that a NetworkError tells.
     """
 
     HINT = "check the network and the URL (hca config list --show-origin)"
@@ -76,6 +92,8 @@ class Session:
         renewed: Callable[[str], bool] | None = None,
         advice: Callable[[], str | None] | None = None,
         token_origin: str = "",
+        authorization: Callable[[str], str] = bearer_token,
+        transient: frozenset[int] = TRANSIENT,
         allow_http: bool = False,
         connections: int = 256,
         stopped: threading.Event | None = None,
@@ -84,9 +102,11 @@ class Session:
         self.policy = policy or Policy()
         self.stopped = stopped or threading.Event()
         self.hint = hint
+        self.transient = transient
         self._token = token
         self._renewed = renewed
         self._advice = advice
+        self._authorization = authorization
         self._token_origin = urls.origin(token_origin) if token_origin else None
         self._allow_http = allow_http
         self._session = requests.Session()
@@ -106,7 +126,7 @@ class Session:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         form: Mapping[str, Any] | None = None,
-        data: bytes | None = None,
+        data: bytes | Sized | None = None,
         headers: Mapping[str, str] | None = None,
         authenticated: bool = False,
         stream: bool = False,
@@ -114,7 +134,7 @@ class Session:
     ) -> requests.Response:
         """Send a request until it is answered for good, and return the answer (status below 400).
 
-        The body is `json`, or `form` in the encoding of HTML forms, or `data` as it is. Waits as the service asks
+        The body is `json`, or `form` in the encoding of HTML forms, or `data` as it is, streamed if it is no bytes. Waits as the service asks
         (Retry-After on 301, 302, 429, 503), repeats what may be repeated, follows redirects.
         A redirect to something that is not http (`s3://…`) is returned as it is. `response.history` has the way.
         Raises ServiceError for a status of 400 or above, NetworkError, UsageError for http to a foreign host.
@@ -147,7 +167,7 @@ class Session:
         self._check(url)
         if authenticated and self._token and urls.origin(url) == self._token_origin:
             # Asked for at every try: a token may be renewed between two of them.
-            prepared.headers["Authorization"] = f"Bearer {self._token()}"
+            prepared.headers["Authorization"] = self._authorization(self._token())
         started = time.monotonic()
         # The adapter, not the session: a Session would add a token of ~/.netrc and read redirects' bodies, and costs
         # twice the time. Proxies and CA bundles of the environment are honoured, looked up once a host.
@@ -264,7 +284,7 @@ class _Exchange:
         """Tell whether the request is worth sending again after an answer, once any wait is over."""
         if response.status_code == 401:
             return self._has_another_token(response)
-        return response.status_code in TRANSIENT and self._repeats(response)
+        return response.status_code in self.session.transient and self._repeats(response)
 
     def _error(self, response: requests.Response) -> ServiceError:
         error = service_error(response, answers.problem_of(response))

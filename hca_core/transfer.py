@@ -24,14 +24,20 @@ DEFAULT_JOBS = 16
 class Transfer:
     """One file to fetch: where its bytes come from (`open_at(offset)`), where they go, and what they must be.
 
-    `size` in bytes and `sha256` in lower-case hex are None where nobody promised them.
+    `size` in bytes and `digest` in lower-case hex are None where nobody promised them; `algorithm` is the digest's.
     """
 
     name: str
     target: str
     open_at: Callable[[int], Any]
     size: int | None = None
-    sha256: str | None = None
+    digest: str | None = None
+    algorithm: str = "sha256"
+
+    @property
+    def promise(self) -> Promise:
+        """What the bytes must be."""
+        return Promise(self.size, self.digest, self.algorithm)
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def fetch(
 ) -> Generator[Result, None, None]:
     """Fetch files with `jobs` threads and yield a Result for each when it is done, in constant memory.
 
-    A file that is there with the right size and sha256 costs no request. Parts of an interrupted run are taken up.
+    A file that is there with the right size and digest costs no request. Parts of an interrupted run are taken up.
     When the generator is closed (or Ctrl-C arrives) nothing new begins; what has arrived is kept for the next run.
     A disk that is full or read-only ends the whole run: OSError.
     """
@@ -101,19 +107,19 @@ class _Counter:
 
 
 def is_complete(transfer: Transfer) -> bool:
-    """Tell whether the target is there with the promised size and sha256; it is read to know. Nothing is trusted."""
+    """Tell whether the target is there with the promised size and digest; it is read to know. Nothing is trusted."""
     try:
         if transfer.size is not None and os.stat(transfer.target).st_size != transfer.size:
             return False
-        return transfer.sha256 is None or sha256_of(transfer.target) == transfer.sha256
+        return transfer.digest is None or digest_of(transfer.target, transfer.algorithm) == transfer.digest
     except OSError:
         return False
 
 
-def sha256_of(path: StrPath) -> str:
-    """Return the sha256 of a file in lower-case hex. Raises OSError."""
+def digest_of(path: StrPath, algorithm: str = "sha256") -> str:
+    """Return the digest of a file in lower-case hex. Raises OSError."""
     with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, algorithm).hexdigest()
 
 
 def _fetch_to_target(
@@ -127,9 +133,9 @@ def _fetch_to_target(
     os.makedirs(os.path.dirname(transfer.target) or ".", exist_ok=True)
     part = parts.new(transfer.target)
     # What nobody can check must not be made of two runs' bytes.
-    resumable = transfer.sha256 is not None
+    resumable = transfer.digest is not None
     try:
-        digest = hashlib.sha256()
+        digest = transfer.promise.hasher()
         with parts.opened(transfer.target, part, take_up=resumable and not afresh) as stream:
             got = _hashed(stream, digest)
             if got != transfer.size:  # so an empty file, and a part that was complete, cost no request
@@ -138,7 +144,7 @@ def _fetch_to_target(
                     digest.update(block)
                     got += len(block)
                     count(len(block))
-        Promise(transfer.size, transfer.sha256).check(transfer.name, got, digest.hexdigest())
+        transfer.promise.check(transfer.name, got, digest.hexdigest())
     except BaseException as error:
         if not resumable or isinstance(error, IntegrityError) or parts.size(part) == 0:
             parts.drop(part)

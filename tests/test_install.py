@@ -20,7 +20,7 @@ pytest.importorskip("build")
 pytest.importorskip("hatchling")
 
 ROOT = Path(__file__).resolve().parent.parent
-PLUGINS = ("auth", "dss", "local", "upload")
+PLUGINS = ("auth", "dss", "local", "shock", "upload")
 PROJECTS = {"hca": "meta", "hca-core": ".", **{f"hca-plugin-{name}": f"plugins/{name}" for name in PLUGINS}}
 WITHOUT_CODE = {"hca"}
 

@@ -144,7 +144,7 @@ class Download:
         return transfer.Transfer(file.name, target, open_at, file.size, file.sha256)
 
     def _finished(self, result: transfer.Result) -> None:
-        sha256 = result.transfer.sha256 or ""
+        sha256 = result.transfer.digest or ""
         waiting = self._pending.pop(sha256)
         self._outcome[sha256] = result.status != "failed"
         if len(self._outcome) > _MOST_REMEMBERED:

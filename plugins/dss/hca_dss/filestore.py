@@ -71,7 +71,7 @@ def _link_or_copy(source: str, target: str) -> bool:
 
 def has_content(path: str, sha256: str) -> bool:
     """Tell whether a regular file at `path` has that sha256; it is read to know. Raises OSError."""
-    return os.path.isfile(path) and not os.path.islink(path) and transfer.sha256_of(path) == sha256
+    return os.path.isfile(path) and not os.path.islink(path) and transfer.digest_of(path) == sha256
 
 
 def _copy(source: str, target: str) -> None:

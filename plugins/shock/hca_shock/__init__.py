@@ -1,0 +1,1 @@
+"""Shock data servers: command line and Python API."""

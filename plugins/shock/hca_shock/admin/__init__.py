@@ -1,0 +1,1 @@
+"""Locations, locks and the state of a server."""

@@ -1,0 +1,130 @@
+"""ShockClient: a Shock server in Python."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from hca_core.config import HCAConfig, get_config
+from hca_shock import config as configuration
+from hca_shock.server import Server
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hca_shock.acl.acls import Acls
+    from hca_shock.admin.administration import Administration
+    from hca_shock.index.indexes import Indexes
+    from hca_shock.index.slices import Slices
+    from hca_shock.metadata.attributes import Attributes
+    from hca_shock.metadata.edits import Edits
+    from hca_shock.node import Node
+    from hca_shock.query.listing import Queries
+    from hca_shock.sharing.sharing import Sharing
+
+
+class ShockClient:
+    """A Shock server.
+
+        with ShockClient("https://shock.example.org") as shock:
+            node = shock.put("reads.fastq", attributes={"project": "P1"})
+            shock.get(node.id, "copy.fastq")
+
+    Parameters: `url` is where the server is, or `server` its name in the configuration; else the configured one is
+    used. `user` is (name, password); else the credentials of `hca` are. `config` is the configuration of the process if
+    None. Fields of `hca_core.http.Policy` are keywords too (`tries=3`). May be used by several threads.
+    Raises UsageError, ConfigError.
+    """
+
+    service = configuration.SECTION
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        server: str | None = None,
+        user: tuple[str, str] | None = None,
+        config: HCAConfig | None = None,
+        **policy: Any,
+    ) -> None:
+        settings = config if config is not None else get_config()
+        token = configuration.basic(*user) if user else None
+        self.server = Server(configuration.profile(settings, url, server), settings, token=token, **policy)
+        self.config = settings
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.server.close()
+
+    def __enter__(self) -> ShockClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return self.server.url
+
+    def node(self, node_id: str) -> Node:
+        """Return a node. Raises ShockNotFoundError, ShockRefusedError."""
+        return self.server.node(node_id)
+
+    @cached_property
+    def attributes(self) -> Attributes:
+        """What people say of nodes."""
+        from hca_shock.metadata.attributes import Attributes
+
+        return Attributes(self.server)
+
+    @cached_property
+    def edits(self) -> Edits:
+        """Names, tags, links, expiration, deletion of nodes."""
+        from hca_shock.metadata.edits import Edits
+
+        return Edits(self.server)
+
+    @cached_property
+    def acl(self) -> Acls:
+        """Who may do what with nodes."""
+        from hca_shock.acl.acls import Acls
+
+        return Acls(self.server)
+
+    @cached_property
+    def admin(self) -> Administration:
+        """Locations, types, locks and the state of the server."""
+        from hca_shock.admin.administration import Administration
+
+        return Administration(self.server)
+
+    @cached_property
+    def queries(self) -> Queries:
+        """Nodes by what is known of them."""
+        from hca_shock.query.listing import Queries
+
+        return Queries(self.server)
+
+    @cached_property
+    def indexes(self) -> Indexes:
+        """Indexes of files: lines, records, columns."""
+        from hca_shock.index.indexes import Indexes
+
+        return Indexes(self.server)
+
+    @cached_property
+    def slices(self) -> Slices:
+        """Pieces of files: bytes, lines, records, alignments."""
+        from hca_shock.index.slices import Slices
+
+        return Slices(self.server)
+
+    @cached_property
+    def sharing(self) -> Sharing:
+        """URLs for others, archives, copies on other servers."""
+        from hca_shock.sharing.sharing import Sharing
+
+        return Sharing(self.server)

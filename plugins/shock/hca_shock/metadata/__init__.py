@@ -1,0 +1,1 @@
+"""What a node is besides its bytes: attributes, name, tags, links, expiry."""

@@ -1,0 +1,1 @@
+"""Uploads and downloads: verified, and resumed where they broke off."""
