@@ -16,7 +16,7 @@ MEBIBYTE = 1024 * 1024
 PART_SIZE = 64 * MEBIBYTE
 MOST_PARTS = 10_000
 BLOCK = MEBIBYTE
-_WORTH_A_THREAD = 8 * MEBIBYTE
+WORTH_A_THREAD = 8 * MEBIBYTE  # bytes
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def of_file(path: StrPath) -> Checksums:
     size = os.path.getsize(path)
     whole, parts = Whole(), EtagSummer(size)
     # MD5 takes about as long as the three others together: for what lasts, each half has a processor of its own.
-    with open(path, "rb", buffering=0) as stream, _beside(parts.update, alone=size < _WORTH_A_THREAD) as take:
+    with open(path, "rb", buffering=0) as stream, beside(parts.update, alone=size < WORTH_A_THREAD) as take:
         while block := stream.read(BLOCK):
             take(block)
             whole.update(block)
@@ -160,7 +160,7 @@ def of_file(path: StrPath) -> Checksums:
 
 
 @contextmanager
-def _beside(work: Callable[[bytes], None], *, alone: bool) -> Iterator[Callable[[bytes], None]]:
+def beside(work: Callable[[bytes], None], *, alone: bool) -> Iterator[Callable[[bytes], None]]:
     """Give a function that hands a block over to a thread which does `work` on it; with `alone` there is no thread.
 
     At the end all blocks are done. `work` must not fail.

@@ -22,9 +22,9 @@ BASIC = "basic:"
 
 @dataclass(frozen=True)
 class Profile:
-    """A server: its name in the configuration (empty if it has none), its URL, the scheme that its tokens are sent with.
+    """A server: its name in the configuration (empty if it has none), its URL.
 
-    `allow_http` lets requests go to another machine unencrypted.
+    `scheme` is the one that tokens are sent with, `allow_http` lets requests go to another machine unencrypted.
     """
 
     name: str

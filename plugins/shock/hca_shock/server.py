@@ -76,9 +76,7 @@ class Server:
             return Credential(self._given, "--user", None, config.user_of(self._given))
         return self.bearer.credential()
 
-    def call(
-        self, method: str, *segments: str, params: Params = (), form: Form | None = None, json: Any = None
-    ) -> Any:
+    def call(self, method: str, *segments: str, params: Params = (), form: Form | None = None, json: Any = None) -> Any:
         """Send a request to the path of `segments` and return the `data` of its answer."""
         return self.envelope(method, *segments, params=params, form=form, json=json)["data"]
 
@@ -122,17 +120,20 @@ class Server:
         """Hold the right to change a node, against all threads and processes of this machine."""
         return changing.changing(self.url, node_id)
 
-    @cached_property
-    def _resource(self) -> dict[str, Any]:
-        response = self._send("GET", ("",), (), {})
-        document = answers.decode_json(response)
-        if not isinstance(document, dict):
-            raise errors.ShockError(f"{self.url} does not answer as a Shock server does", hint="check the URL")
-        return document
-
     def resource(self) -> dict[str, Any]:
         """Return how the server describes itself (asked once)."""
         return self._resource
+
+    @cached_property
+    def _resource(self) -> dict[str, Any]:
+        return self.fresh_resource()
+
+    def fresh_resource(self) -> dict[str, Any]:
+        """Return how the server describes itself now; its time and uptime change."""
+        document = answers.decode_json(self._send("GET", ("",), (), {}))
+        if not isinstance(document, dict):
+            raise errors.ShockError(f"{self.url} does not answer as a Shock server does", hint="check the URL")
+        return document
 
     @property
     def is_blobstore(self) -> bool:

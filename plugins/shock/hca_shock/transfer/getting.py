@@ -1,0 +1,139 @@
+"""Files of nodes as files of this machine: verified by length and MD5, resumed, renamed into place when right."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hca_core import names, transfer
+from hca_core.errors import HCAError, UsageError
+from hca_core.transfer import Transfer
+from hca_shock.errors import ShockLockedError, ShockNodeError
+from hca_shock.transfer import ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from hca_core.progress import Bar
+    from hca_shock.node import Node
+    from hca_shock.server import Server
+
+DEFAULT_JOBS = 8
+CONNECTIONS = 4  # for one large file
+_RETRIES = 6  # in a row, without a byte between them
+
+
+@dataclass(frozen=True)
+class Got:
+    """What became of one node: `status` is fetched, present or failed; `fetched` counts bytes from the network."""
+
+    node: Node
+    path: str
+    status: str
+    fetched: int = 0
+    error: Exception | None = None
+
+    def row(self) -> dict[str, Any]:
+        """Return it as a row."""
+        file = self.node.file
+        row = {"id": self.node.id, "path": self.path, "size": file.size, "md5": file.md5, "status": self.status}
+        return row | ({"error": str(self.error)} if self.error else {})
+
+
+def targets(nodes: Iterable[Node], directory: str, *, by_id: bool = False) -> list[tuple[Node, str]]:
+    """Return nodes with the paths below `directory` that they are written to.
+
+    A file is called as at the server, or `by_id` as its node. Names from a server are hostile: one that would lead
+    elsewhere is refused. Raises UsageError, also for names that are equal.
+    """
+    found = [(node, node.id if by_id else node.file.name or node.id) for node in nodes]
+    for node, name in found:
+        problem = "has a slash" if "/" in name else names.problem(name)
+        if problem:
+            raise UsageError(f"the file of node {node.id} is called {name!r}, which {problem}", hint=_RENAMED)
+    if clashes := names.case_clashes([name for _, name in found]):
+        raise UsageError(f"several nodes have a file called {clashes[0]!r}", hint=_RENAMED)
+    return [(node, os.path.join(directory, name)) for node, name in found]
+
+
+_RENAMED = "give --by-id to call files as their nodes, or --output-file for a single one"
+
+
+def check_ready(node: Node) -> None:
+    """Raise ShockError for a node whose file can't be read: it has none, or that is not complete."""
+    if node.file.locked and node.file.locked.error:
+        raise ShockNodeError(f"the file of node {node.id} could not be made: {node.file.locked.error}")
+    if node.file.locked:
+        reason = f"the file of node {node.id} is being put together"
+        raise ShockLockedError(reason, 423, reason, f"hca shock wait {node.id}")
+    if not node.file.exists:
+        incomplete = node.parts is not None
+        raise ShockNodeError(
+            f"node {node.id} has no file" + (": its upload is not finished" if incomplete else ""),
+            hint=f"hca shock show {node.id}",
+        )
+
+
+def get(
+    server: Server,
+    wanted: Sequence[tuple[Node, str]],
+    bar: Bar,
+    *,
+    jobs: int = DEFAULT_JOBS,
+    connections: int = CONNECTIONS,
+    force: bool = False,
+) -> Iterator[Got]:
+    """Write the files of nodes to paths and yield what became of each when it is done.
+
+    A file that is there with the right length and MD5 costs no request. Raises UsageError before anything is fetched
+    if a path is a file of another content and not `force`, ShockError for a node without a file.
+    """
+    for node, _ in wanted:
+        check_ready(node)
+    if not force:
+        _check_free(wanted)
+    share = connections if len(wanted) < connections else 1
+    by_path = {path: node for node, path in wanted}
+    transfers = (_transfer(server, node, path, share) for node, path in wanted)
+    for result in transfer.fetch(transfers, jobs=jobs, retries=_RETRIES, stopped=server.session.stopped, on_bytes=bar):
+        node = by_path[result.transfer.target]
+        if result.status != "failed":
+            bar.file()
+        yield Got(node, result.transfer.target, result.status, result.fetched, result.error)
+
+
+def _transfer(server: Server, node: Node, path: str, connections: int) -> Transfer:
+    def open_at(offset: int) -> Any:
+        return ranges.Range(server, node.id, offset, node.file.size, connections)
+
+    # Without a checksum (the nodes of a subset have none) the length is all there is to compare.
+    name = node.file.name or node.id
+    if node.type == "subset" or node.file.md5 is None:
+        return Transfer(name, path, _whole(server, node), node.file.size or None)
+    return Transfer(name, path, open_at, node.file.size, node.file.md5, "md5")
+
+
+def _whole(server: Server, node: Node) -> Callable[[int], Any]:
+    """Return what opens a file that has no seek: it is always all of it (service contract §6)."""
+    return lambda offset: server.opened("node", node.id, params=[("download_raw", None)])
+
+
+def _check_free(wanted: Sequence[tuple[Node, str]]) -> None:
+    taken = [path for node, path in wanted if os.path.lexists(path) and not _may_be(node, path)]
+    if taken:
+        others = Counter(taken)
+        more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
+        raise UsageError(f"{taken[0]} exists and has another content{more}", hint="--force replaces it")
+
+
+def _may_be(node: Node, path: str) -> bool:
+    """Tell whether what is at a path is the file of a node; it is read to know."""
+    wanted = Transfer(path, path, lambda offset: None, node.file.size, node.file.md5, "md5")
+    return os.path.isfile(path) and transfer.is_complete(wanted)
+
+
+def failed(outcomes: Sequence[Got]) -> HCAError | None:
+    """Return the error of the first node that failed, None if none did."""
+    return next((one.error for one in outcomes if isinstance(one.error, HCAError)), None)

@@ -1,0 +1,123 @@
+"""The bytes of a node's file from anywhere on, in order: over one connection, or over several where one is slow.
+
+Shock knows no HTTP ranges; it has `seek` and `length` instead, and answers 200 to whatever it sends (service contract
+§0.8). What is read here looks to `hca_core.content` like the answer to a range.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from hca_core.errors import NetworkError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from requests import Response
+
+    from hca_shock.server import Server
+
+PIECE = 8 * 1024 * 1024
+# A connection that brings a piece in less than this is not the reason why it takes long.
+_FAST_SECONDS = 0.15
+_WORTH_SEVERAL = 4 * PIECE
+
+
+class Range:
+    """A file of `size` bytes from `offset` on, in the form of an answer with status 206.
+
+    Parameters: `connections` is how many may be used at the same time; each has one piece in memory then.
+    """
+
+    status_code = 206
+
+    def __init__(self, server: Server, node_id: str, offset: int, size: int, connections: int = 1) -> None:
+        self.url = server.url_of("node", node_id)
+        self.headers = {"Content-Range": f"bytes {offset}-{size - 1}/{size}"}
+        self.raw = _Several(server, node_id, offset, size, connections)
+
+    def close(self) -> None:
+        """End all requests that are under way."""
+        self.raw.close()
+
+
+def opened(server: Server, node_id: str, seek: int, length: int) -> Response:
+    """Return the open answer for `length` bytes from `seek` on. Raises ShockApiError, NetworkError."""
+    params = [("download_raw", None), ("seek", str(seek)), ("length", str(length))]
+    return server.opened("node", node_id, params=params)
+
+
+class _Several:
+    """Reads a range in order. The first piece tells whether more connections than one are worth it."""
+
+    def __init__(self, server: Server, node_id: str, offset: int, size: int, connections: int) -> None:
+        self._server, self._node_id = server, node_id
+        self._at, self._end = offset, size
+        self._answer: Any = None
+        self._left = 0  # bytes that the open answer has yet to bring
+        self._undecided = connections > 1 and size - offset >= _WORTH_SEVERAL
+        self._connections = connections
+        self._started = 0.0
+        self._pieces: deque[Future[bytes]] = deque()
+        self._pool: ThreadPoolExecutor | None = None
+        self._stopped = threading.Event()
+
+    def read(self, size: int, decode_content: bool = False) -> bytes:
+        """Return up to `size` bytes, none at the end. Raises HCAError, urllib3's errors, OSError."""
+        if self._left == 0 and self._at < self._end and self._pool is None:
+            self._open_next()
+        if self._pool is not None:
+            return self._next_piece()
+        block: bytes = self._answer.raw.read(min(size, self._left), decode_content=False) if self._left else b""
+        self._at += len(block)
+        self._left -= len(block)
+        if self._left == 0 and self._answer is not None:
+            self._answer.close()
+        return block
+
+    def close(self) -> None:
+        """End everything."""
+        self._stopped.set()
+        if self._answer is not None:
+            self._answer.close()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _open_next(self) -> None:
+        """Open the next answer; begin to read by several connections instead if the first piece came slowly."""
+        if self._started:
+            self._undecided = False
+            if time.monotonic() - self._started > _FAST_SECONDS:
+                self._pool = ThreadPoolExecutor(self._connections, "range")
+                return
+        length = self._end - self._at
+        if self._undecided:
+            self._started = time.monotonic()
+            length = PIECE
+        self._answer, self._left = opened(self._server, self._node_id, self._at, length), length
+
+    def _next_piece(self) -> bytes:
+        while len(self._pieces) < self._connections and self._at < self._end:
+            length = min(PIECE, self._end - self._at)
+            assert self._pool is not None  # noqa: S101 - that is when this is called
+            self._pieces.append(self._pool.submit(self._fetched, self._at, length))
+            self._at += length
+        return self._pieces.popleft().result() if self._pieces else b""
+
+    def _fetched(self, seek: int, length: int) -> bytes:
+        """Return a piece. Raises NetworkError if it comes short."""
+        answer = opened(self._server, self._node_id, seek, length)
+        found = bytearray()
+        try:
+            while len(found) < length and not self._stopped.is_set():
+                block = answer.raw.read(min(1024 * 1024, length - len(found)), decode_content=False)
+                if not block:
+                    raise NetworkError(f"the answer for {length} bytes from {seek} on ended after {len(found)}")
+                found += block
+        finally:
+            answer.close()
+        return bytes(found)

@@ -1,0 +1,54 @@
+"""The file of a node as a stream of blocks, in order, compared with its length and MD5 at the end."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from hca_core import content
+from hca_shock.transfer import ranges
+from hca_shock.transfer.getting import CONNECTIONS, check_ready
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hca_shock.node import Node
+    from hca_shock.server import Server
+
+_RETRIES = 6
+_FIRST_WAIT_SECONDS = 0.25
+
+
+def blocks(server: Server, node: Node) -> Iterator[bytes]:
+    """Yield the file of a node; a connection that breaks is made again where it broke.
+
+    Raises ShockError if there is no file, IntegrityError after the last block if what came is not what the node has.
+    """
+    check_ready(node)
+    size = node.file.size
+    promise = content.Promise(size, node.file.md5, "md5")
+    if node.type == "subset" or node.file.md5 is None:  # these know no seek
+        with server.stream("node", node.id, params=[("download_raw", None)]) as answer:
+            yield from _counted(answer.raw, size, promise, node.id)
+        return
+    if size == 0:
+        return
+    stopped = server.session.stopped
+    quota = content.Quota(_RETRIES, _FIRST_WAIT_SECONDS, stopped or threading.Event())
+    digest, got = promise.hasher(), 0
+    for block in content.blocks(
+        lambda at: ranges.Range(server, node.id, at, size, CONNECTIONS), 0, size, quota, stopped
+    ):
+        digest.update(block)
+        got += len(block)
+        yield block
+    promise.check(f"node {node.id}", got, digest.hexdigest())
+
+
+def _counted(stream: object, size: int, promise: content.Promise, node_id: str) -> Iterator[bytes]:
+    digest, got = promise.hasher(), 0
+    while block := stream.read(content.BLOCK, decode_content=False):  # type: ignore[attr-defined]
+        digest.update(block)
+        got += len(block)
+        yield block
+    content.Promise(size or None, promise.digest, "md5").check(f"node {node_id}", got, digest.hexdigest())
