@@ -452,6 +452,45 @@ def test_a_token_is_asked_for_at_every_try(service):
     session.close()
 
 
+def test_a_service_may_want_its_tokens_in_another_form(service):
+    service.on("GET", "/").reply(200)
+    Session(QUICK, token=lambda: "abc", token_origin=service.url, authorization="OAuth {}".format).request(
+        "GET", f"{service.url}/", authenticated=True
+    )
+    assert service.requests[0].headers["Authorization"] == "OAuth abc"
+
+
+class Counted:
+    """A body that is made while it is sent, and knows how often that was."""
+
+    def __init__(self, *blocks: bytes):
+        self.blocks = blocks
+        self.begun = 0
+
+    def __len__(self):
+        return sum(map(len, self.blocks))
+
+    def __iter__(self):
+        self.begun += 1
+        return iter(self.blocks)
+
+
+def test_a_body_that_is_streamed_has_a_length_and_begins_anew_at_each_try(service, session):
+    service.on("PUT", "/").reply(503).reply(200)
+    body = Counted(b"first ", b"second")
+    session.request("PUT", f"{service.url}/", data=body)
+    assert [(one.body, one.headers["Content-Length"]) for one in service.requests] == [(b"first second", "12")] * 2
+    assert body.begun == 2
+    assert all("Transfer-Encoding" not in one.headers for one in service.requests)
+
+
+def test_which_statuses_are_transient_can_be_said(service):
+    service.on("GET", "/").reply(500).reply(200)
+    with pytest.raises(ServiceError):
+        Session(QUICK, transient=frozenset({503})).request("GET", f"{service.url}/")
+    assert len(service.requests) == 1
+
+
 def test_netrc_is_not_used(service, session, isolated_home, monkeypatch):
     netrc = isolated_home / ".netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")

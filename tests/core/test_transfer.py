@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import itertools
@@ -625,3 +626,17 @@ def test_progress_counts_what_arrives(service, remote):
     counted: list[int] = []
     fetch_whole(remote(), on_bytes=counted.append)
     assert sum(counted) == len(DATA)
+
+
+@pytest.mark.parametrize("size", [10_000, 9 * 1024 * 1024])  # hashed in place, and by a thread of its own
+def test_another_digest_is_checked_and_told_by_its_name(remote, service, tmp_path, size):
+    data = os.urandom(size)
+    service.on("GET", "/file").reply(200, body=data)
+    wanted = remote(data)
+    md5 = hashlib.md5(data).hexdigest()
+    fetch_whole(dataclasses.replace(wanted, digest=md5, algorithm="md5"), data)
+    (again,) = fetch(dataclasses.replace(wanted, digest=md5, algorithm="md5"))
+    assert again.status == "present"
+    os.unlink(wanted.target)
+    other = dataclasses.replace(wanted, digest="0" * 32, algorithm="md5")
+    assert f"expected md5 {'0' * 32}, received {md5}" in fetch_failing(other, IntegrityError)
