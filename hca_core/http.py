@@ -134,8 +134,8 @@ class Session:
     ) -> requests.Response:
         """Send a request until it is answered for good, and return the answer (status below 400).
 
-        The body is `json`, or `form` in the encoding of HTML forms, or `data` as it is, streamed if it is no bytes. Waits as the service asks
-        (Retry-After on 301, 302, 429, 503), repeats what may be repeated, follows redirects.
+        The body is `json`, or `form` in the encoding of HTML forms, or `data` as it is, streamed if it is no bytes.
+        Waits as the service asks (Retry-After on 301, 302, 429, 503), repeats what may be repeated, follows redirects.
         A redirect to something that is not http (`s3://…`) is returned as it is. `response.history` has the way.
         Raises ServiceError for a status of 400 or above, NetworkError, UsageError for http to a foreign host.
         """

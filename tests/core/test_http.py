@@ -453,7 +453,7 @@ def test_a_token_is_asked_for_at_every_try(service):
 
 
 def test_a_service_may_want_its_tokens_in_another_form(service):
-    service.on("GET", "/").reply(200)
+    service.on("GET", "/").reply()
     Session(QUICK, token=lambda: "abc", token_origin=service.url, authorization="OAuth {}".format).request(
         "GET", f"{service.url}/", authenticated=True
     )
@@ -476,7 +476,7 @@ class Counted:
 
 
 def test_a_body_that_is_streamed_has_a_length_and_begins_anew_at_each_try(service, session):
-    service.on("PUT", "/").reply(503).reply(200)
+    service.on("PUT", "/").reply(status=503).reply()
     body = Counted(b"first ", b"second")
     session.request("PUT", f"{service.url}/", data=body)
     assert [(one.body, one.headers["Content-Length"]) for one in service.requests] == [(b"first second", "12")] * 2
@@ -485,7 +485,7 @@ def test_a_body_that_is_streamed_has_a_length_and_begins_anew_at_each_try(servic
 
 
 def test_which_statuses_are_transient_can_be_said(service):
-    service.on("GET", "/").reply(500).reply(200)
+    service.on("GET", "/").reply(status=500).reply()
     with pytest.raises(ServiceError):
         Session(QUICK, transient=frozenset({503})).request("GET", f"{service.url}/")
     assert len(service.requests) == 1
