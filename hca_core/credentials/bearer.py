@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -19,6 +20,9 @@ from hca_core.errors import ConfigError, LoginError
 if TYPE_CHECKING:
     from hca_core.config import HCAConfig
     from hca_core.credentials.values import Credential
+
+
+_NOBODY_SECONDS = 1.0
 
 
 def need(service: str, url: str, section: str, config: HCAConfig) -> Need:
@@ -49,6 +53,7 @@ class Bearer:
         self._found: Credential | None = None
         self._source: chain.Source | None = None
         self._watched: tuple[Any, ...] = ()
+        self._looked = -math.inf
 
     def __call__(self) -> str:
         """Return the token. Raises LoginError if there is none, HCAError if a source of tokens can't be used."""
@@ -64,9 +69,15 @@ class Bearer:
         """Return what the chain has, or None. Raises HCAError."""
         watched = chain.watched(self._need.service)
         with self._lock:
-            if self._found is None or watched != self._watched or _is_nearly_over(self._found):
+            known = self._is_nobody if self._found is None else not _is_nearly_over(self._found)
+            if watched != self._watched or not known:
                 self._take(chain.find(self._need))
             return self._found
+
+    @property
+    def _is_nobody(self) -> bool:
+        """Whether it was looked for a token just now, and there was none; a plugin may have one any time."""
+        return time.monotonic() - self._looked < _NOBODY_SECONDS
 
     def renewed(self, refused: str) -> bool:
         """Tell whether there is another token than `refused`, which the service did not take. Raises HCAError.
@@ -86,6 +97,7 @@ class Bearer:
 
     def _take(self, found: tuple[chain.Source, Credential] | None) -> None:
         self._source, self._found = found or (None, None)
+        self._looked = time.monotonic()
         # Looked at anew: to renew a login changes its file.
         self._watched = chain.watched(self._need.service)
 

@@ -184,3 +184,14 @@ def test_a_provider_that_fails_is_named(vault):
 def test_a_provider_can_be_disabled(vault, monkeypatch):
     monkeypatch.setenv("HCA_PLUGINS_DISABLED", "vault")
     assert found_for(Need("weather", URL)) is None
+
+
+def test_that_nobody_is_logged_in_is_not_looked_up_for_every_request(isolated_home, monkeypatch):
+    asked = []
+    monkeypatch.setattr(chain, "find", lambda need: asked.append(need))
+    bearer = Bearer(Need("weather", "https://weather.example.org", {}, "default"))
+    assert [bearer.credential() for _ in range(100)] == [None] * 100
+    assert len(asked) == 1
+    monkeypatch.setenv("HCA_TOKEN", "abc")  # what can be watched counts at once
+    bearer.credential()
+    assert len(asked) == 2
