@@ -32,8 +32,9 @@ class Attributes:
         shock.attributes.merge(id, {"sample": {"age": 3, "note": None}})
 
     Each change returns the node as it is then. With `if_version` it is made only while the node has that version.
-    Changes raise ConflictError if somebody else changes the node at the same time or it has another version, DamagedError
-    (an IntegrityError) if the server has kept something else than it was sent, UsageError for what is no JSON.
+    Changes raise ConflictError if somebody else changes the node at the same time or it has another version,
+    DamagedError (an IntegrityError) if the server has kept something else than it was sent, UsageError for what is no
+    JSON.
     """
 
     def __init__(self, server: Server) -> None:

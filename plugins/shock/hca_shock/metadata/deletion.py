@@ -51,7 +51,7 @@ def delete(server: Server, ids: Sequence[str], *, dry_run: bool = False) -> list
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         raise UsageError("no node is given")
-    nodes = {node.id: node for node in side_by_side(wanted, server.node, jobs=_JOBS, name="delete")}
+    nodes = dict(side_by_side(wanted, lambda id: (id, server.node(id)), jobs=_JOBS, name="delete"))
     if dry_run:
         return [_row(nodes[id], "to be deleted") for id in wanted]
     if len(wanted) == 1:
@@ -63,7 +63,7 @@ def delete(server: Server, ids: Sequence[str], *, dry_run: bool = False) -> list
         group = [nodes[id] for id in wanted if nodes[id].file.virtual is virtual]
         for deletion in side_by_side(group, lambda node: _deleted(server, node), jobs=_JOBS, name="delete"):
             done[deletion.id] = deletion
-    deletions = [done[id] for id in wanted]
+    deletions = [done[nodes[id].id] for id in wanted]
     if any(one.status == "failed" for one in deletions):
         raise DeletionError(deletions)
     return deletions

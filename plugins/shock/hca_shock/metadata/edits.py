@@ -6,6 +6,7 @@ answers is compared with what was asked, sent once more if it differs, and an er
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hca_core import log
@@ -45,7 +46,7 @@ class Edits:
     def tag(self, id: str, *tags: str) -> Node:
         """Add tags to a node; the server has no way to take one away again.
 
-        Tags that the node has already are not sent. One must not hold a comma, which the server takes for the end of it.
+        Tags that the node has already are not sent. One must not hold a comma, at which the server would end it.
         """
         _check_items("tag", tags)
         with self._server.changing(id):
@@ -53,32 +54,35 @@ class Edits:
             before = set(node.tags)
             for batch in _batches([one for one in dict.fromkeys(tags) if one not in before]):
                 node = self._tagged(id, batch)
-        damaged = set(node.tags) - before - set(tags)
-        if damaged:
-            log.logger().warning(
-                "the server has damaged what it was sent: node %s has also the tags %s now", id, sorted(damaged)
-            )
+        new = set(node.tags) - before - set(tags)
+        _tell_damaged(id, "tags", sorted(one for one in new if any(tag.startswith(one) for tag in tags)))
         return node
 
     def link(self, id: str, relation: str, ids: Sequence[str], operation: str | None = None) -> Node:
         """Tell a relation of a node to others ("parent", "derived"), and the `operation` that it comes from.
 
-        Links can be added only; there is one "parent" at most. The server does not look whether there are such nodes.
+        Links can be added only; there is one "parent" at most. One that the node has already is not sent. The server
+        does not look whether there are such nodes.
         """
         _check_items("id of a node", ids)
         fixed = [("linkage", relation), *([("operation", operation)] if operation else [])]
-        batches = list(_batches(ids, fixed))
-        if relation == "parent" and len(batches) > 1:
+        wanted = [Link(relation, tuple(batch), operation or "") for batch in _batches(ids, fixed)]
+        if relation == "parent" and len(wanted) > 1:
             raise UsageError(f"{len(ids)} parents are more than one request can hold, and there is one such link only")
         with self._server.changing(id):
-            for batch in batches:
-                wanted = Link(relation, tuple(batch), operation or "")
-                fields = [*fixed, ("ids", ",".join(batch))]
-                node = self._put(id, "the link", fields, lambda node, wanted=wanted: wanted in node.linkage)
+            node = self._server.node(id)
+            before = node.linkage
+            for one in wanted:
+                if one not in before:
+                    node = self._put(id, "the link", [*fixed, ("ids", ",".join(one.ids))], partial(_has_link, one))
+        new = [
+            one for one in node.linkage if one not in before and one not in wanted and relation.startswith(one.relation)
+        ]
+        _tell_damaged(id, "links", [f"{one.relation} {','.join(one.ids)}" for one in new])
         return node
 
     def expire(self, id: str, lifetime: str | timedelta) -> Node:
-        """Let a node end after a `lifetime` from now: "90M" (minutes), "12H", "30D", or a timedelta of whole minutes."""
+        """Let a node end after a `lifetime` from now: "90M" (minutes), "12H", "30D", or a timedelta in minutes."""
         words = lifetimes.in_server_words(lifetime)
         return self._put(id, "the expiry", [("expiration", words)], lambda node: node.expiration is not None)
 
@@ -93,7 +97,7 @@ class Edits:
     def set_format(self, id: str, name: str) -> Node:
         """Tell the format of a node's file ("fastq"). The server takes that once: it can't be changed later."""
         node = self._server.node(id)
-        if node.file.format == name:
+        if name and node.file.format == name:
             return node
         return self._put(id, "the format", [("format", name)], lambda node: node.file.format == name)
 
@@ -118,7 +122,7 @@ class Edits:
         form = Form([("tags", ",".join(batch))])
         node = self._sent(id, form, lambda node: set(batch) <= set(node.tags))
         for one in [one for one in batch if one not in node.tags]:
-            node = self._put(id, f"the tag {one!r}", [("tags", one)], lambda node, one=one: one in node.tags)
+            node = self._put(id, f"the tag {one!r}", [("tags", one)], partial(_has_tag, one))
         return node
 
     def _put(self, id: str, what: str, fields: list[tuple[str, str]], is_kept: Callable[[Node], bool]) -> Node:
@@ -138,7 +142,7 @@ class Edits:
         return node
 
     def _sent(self, id: str, form: Form, is_kept: Callable[[Node], bool]) -> Node:
-        """Send a form and return the node of the answer; where the answer is lost, the node if it has kept the values."""
+        """Send a form and return the node of the answer; where that is lost, the node if it has kept the values."""
         with only_shock(self._server, "tags, links and other properties of nodes that can be changed"):
             try:
                 return Node.parse(self._server.call("PUT", "node", id, form=form))
@@ -147,6 +151,22 @@ class Edits:
                 if not is_kept(node):
                     raise
                 return node
+
+
+def _has_tag(tag: str, node: Node) -> bool:
+    return tag in node.tags
+
+
+def _has_link(link: Link, node: Node) -> bool:
+    return link in node.linkage
+
+
+def _tell_damaged(id: str, what: str, strays: list[str]) -> None:
+    """Warn of what the server has made of a value that it damaged; it can't be taken away."""
+    if strays:
+        log.logger().warning(
+            "the server has damaged what it was sent: node %s has also the %s %s now", id, what, strays
+        )
 
 
 def _damaged(id: str, what: str, fields: list[tuple[str, str]]) -> DamagedError:

@@ -12,3 +12,7 @@ class ConflictError(ShockError):
 
 class DamagedError(ShockError, IntegrityError):
     """The server has kept something else than it was sent."""
+
+
+class LostChangeError(ShockError, IntegrityError):
+    """A change was answered with success, but the server does not have it."""

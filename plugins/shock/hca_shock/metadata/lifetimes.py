@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from hca_core.errors import UsageError
 
-_TEXT = re.compile(r"\s*(\d{1,9})\s*(m|min|minutes?|h|hours?|d|days?)\s*", re.IGNORECASE)
+_TEXT = re.compile(r"\s*([0-9]{1,9})\s*(m|min|minutes?|h|hours?|d|days?)\s*", re.IGNORECASE)
 _UNITS = {"M": timedelta(minutes=1), "H": timedelta(hours=1), "D": timedelta(days=1)}
 _MOST = timedelta(days=36500)  # the server counts nanoseconds, and ends at 292 years
 

@@ -55,7 +55,7 @@ def amount(name: str, text: str) -> int:
     """Return the integer that `text` writes; K, M, G, T, P behind it stand for powers of 1024. Raises UsageError."""
     found = _SIZE.fullmatch(text)
     if found:
-        return min(int(found[1]) * 1024 ** ("KMGTP".index(found[2].upper()) + 1), MOST_INTEGER)
+        return min(int(found[1]) << 10 * ("KMGTP".index(found[2].upper()) + 1), MOST_INTEGER)
     if not is_integer(text):
         raise UsageError(f"{name} is an integer, and {text!r} is none", hint="write 1048576, or 1M")
     return int(text)

@@ -19,7 +19,7 @@ from hca_shock.query import comparing, fields
 from hca_shock.query.fields import Field, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
 _WORD = re.compile(r"([^=!<>]+)(!=|>=|<=|=|>|<)(.*)", re.DOTALL)
 _RANGE = re.compile(r"[\[\]].*;.*[\[\]]", re.DOTALL)
@@ -139,16 +139,17 @@ def _equals(field: Field, text: str) -> Query:
     told = _unquoted(field, text)
     if told is not None:
         return _literal(field, told)
-    if text.startswith("*") or text.endswith("*"):
-        return _pattern(field, text)
     if text.startswith("!") or _RANGE.fullmatch(text):
         raise UsageError(
             f"{field.name}={text} can't be asked: a server takes such a value for an order",
             hint=f"write {field.name}!=VALUE, {field.name}>=A {field.name}<=B, or the text in double quotes",
         )
+    if text.startswith("*") or text.endswith("*"):
+        return _pattern(field, text)
     if field.path == "file.checksum.md5":
         text = text.lower()
-    if text in ("true", "false") or (comparing.is_number(text) and not comparing.is_integer(text)):
+    beyond = text in ("true", "false") or (comparing.is_number(text) and not comparing.is_integer(text))
+    if beyond and field.kind is Kind.ANYTHING:
         return _compared_here(field, text)
     asked = Query(((field.path, text),))
     if comparing.is_integer(text) or text == "null" or not comparing.looks_typed(text):
@@ -159,19 +160,17 @@ def _equals(field: Field, text: str) -> Query:
 def _differs(field: Field, text: str) -> Query:
     """Ask for nodes whose field is not `text`, those without the field too."""
     equal = _equals(field, text)
-    told = _unquoted(field, text)
-    params: tuple[tuple[str, str], ...] = ()
-    if equal.params == ((field.path, text),) and not equal.tests and "*" not in text and text != "null":
-        params = ((field.path, f"!{text}"),)
     if field.kind is Kind.TIME:
         return Query((), tuple(replace(test, negated=True) for test in equal.tests), _notes(field, f"!={text}"))
-    if field.kind is Kind.INTEGER:
-        text = equal.params[0][1]
-    fits = _same_text(told) if told is not None else _matcher(text) if "*" in text else _same(text)
-    tests = (Test(field, fits, negated=True),)
-    if field.is_hidden and params:
-        return Query(params)  # the server's word is all there is
-    return Query(params, tests, () if params else _notes(field, f"!={text}"))
+    told = _unquoted(field, text)
+    asked = equal.params[0][1]
+    params: tuple[tuple[str, str], ...] = ()
+    if not equal.tests and "*" not in asked and asked != "null":
+        params = ((field.path, f"!{asked}"),)
+        if field.is_hidden:
+            return Query(params)  # the server's word is all there is
+    fits = _same_text(told) if told is not None else _matcher(text) if "*" in asked else _same(asked or text)
+    return Query(params, (Test(field, fits, negated=True),), () if params else _notes(field, f"!={text}"))
 
 
 def _literal(field: Field, text: str) -> Query:
@@ -230,9 +229,7 @@ def _texts(field: Field, operator: str, bound: str) -> Query:
     while start and comparing.looks_typed(start):
         start = start[:-1]
     if operator in (">", ">=") and start:
-        return Query(
-            ((field.path, f"[{start};{_HIGHEST}]"),), () if (operator, start) == (">=", bound) else test
-        )
+        return Query(((field.path, f"[{start};{_HIGHEST}]"),), () if (operator, start) == (">=", bound) else test)
     # There is no text below all others that a server would take for an end.
     return Query(((field.path, ""),), test, _notes(field, operator + bound))
 
@@ -317,39 +314,3 @@ def _ordered(value: Any, operator: str, bound: Any) -> bool:
 
 def _notes(field: Field, condition: str) -> tuple[str, ...]:
     return (f"the server can't compare {field.name}{condition}; more nodes are fetched and compared here",)
-
-
-def users(role: str, names: Sequence[str]) -> Query:
-    """Return what asks for nodes that all users in `names` have as `role`: owner, read, write or delete.
-
-    Raises UsageError for an empty name and for one with a comma; the server makes an account for a name that it does
-    not know, so a name with blanks around it is not sent either.
-    """
-    for name in names:
-        if not name.strip() or name != name.strip() or "," in name:
-            raise UsageError(f"{name!r} can't be the name of a user", hint="give the option once for each user")
-    return Query(((role, ",".join(names)),)) if names else Query()
-
-
-def public(rights: Sequence[str]) -> Query:
-    """Return what asks for nodes on which everybody has all of `rights`: owner, read, write, delete."""
-    return Query(tuple((f"public_{right}", "1") for right in rights))
-
-
-# What the server or its framework takes for itself in a query of nodes (service contract §0.3, §7).
-_TAKEN = frozenset(
-    {"query", "querynode", "limit", "offset", "order", "direction", "distinct"}
-    | {"download_url", "file_name", "archive", "method", "always200", "callback"}
-)
-
-
-def verbatim(key: str, value: str) -> Query:
-    """Return what asks the server for `key` and `value` in its own language, unread.
-
-    Raises UsageError for a key that is none of a node, and for a value on which a server drops the connection.
-    """
-    if not key or key.lower() in _TAKEN:
-        raise UsageError(f"{key!r} is no field of a node", hint=f"an attribute of that name is attributes.{key}")
-    if value and not value.strip("!*"):
-        raise UsageError(f"{value!r} can't be asked: the server would drop the connection")
-    return Query(((key, value),))

@@ -101,7 +101,7 @@ def _made(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--part-size", type=SizeType(), metavar="SIZE", help="Send parts of this size.  [default: above 1G, 16M]")
 @click.option("--whole", is_flag=True, help="Send in one request, whatever the size.")
 @click.option("--anew", is_flag=True, help="Don't go on with an upload that broke off.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Files to send side by side.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=16, show_default=True, help="Files to send side by side.")
 @click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
 @_made
 @output_options("table")

@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hca_core import log
-from hca_core.errors import HCAError, NetworkError
+from hca_core.errors import HCAError, NetworkError, NotFoundError
+from hca_shock.errors import ShockApiError
 from hca_shock.forms import FilePart, Form
+from hca_shock.metadata.dialect import only_shock
 from hca_shock.node import Node, moment
 from hca_shock.transfer.counting import Counted
 
@@ -18,15 +20,17 @@ if TYPE_CHECKING:
 
     from hca_shock.server import Server
     from hca_shock.transfer.description import Description
-    from hca_shock.transfer.reading import Reading
+    from hca_shock.transfer.reading import Held, Reading
 
+WHAT = "such nodes: they have a file, a name and a format, no attributes, tags or parts"  # where it is a blobstore
 _TRIES = 4
-_SLACK_SECONDS = 2.0
+_SLACK_SECONDS = 0.01  # servers tell times in milliseconds, cut off
+_DID_NOTHING = (429, 503)
 
 
 def of_file(
     server: Server,
-    reading: Reading,
+    reading: Reading | Held,
     description: Description,
     told: Callable[[int], None],
     *,
@@ -55,7 +59,8 @@ def of_nothing(
     """
     name = [("file_name", wanted.name)] if wanted.name else []
     form = Form([*fields, *name, *wanted.fields()], [*files, *wanted.files()])
-    node = Node.parse(server.call("POST", "node", form=form))
+    with only_shock(server, WHAT):
+        node = Node.parse(server.call("POST", "node", form=form))
     return wanted.completed(server, node)
 
 
@@ -75,12 +80,14 @@ def discard(server: Server, node_id: str) -> None:
     """Delete a node that was made just now and is of no use; one that can't be deleted is told."""
     try:
         server.call("DELETE", "node", node_id)
+    except NotFoundError:
+        pass  # it is gone
     except HCAError as error:
         log.logger().warning("node %s could not be deleted: %s", node_id, error.message)
 
 
 def _sent(
-    server: Server, reading: Reading, description: Description, told: Callable[[int], None], node_id: str | None
+    server: Server, reading: Reading | Held, description: Description, told: Callable[[int], None], node_id: str | None
 ) -> Node:
     """Send the form until the server has answered; look before it is sent again whether it had arrived."""
     method, path = ("POST", ["node"]) if node_id is None else ("PUT", ["node", node_id])
@@ -90,9 +97,13 @@ def _sent(
         started = time.monotonic()
         try:
             form = _form(reading, description, counted)
-            return Node.parse(server.call(method, *path, form=form))
+            with only_shock(server, WHAT):
+                return Node.parse(server.call(method, *path, form=form))
         except NetworkError as error:
-            found = _arrived(server, reading, description, node_id, time.monotonic() - started)
+            reading.check()
+            found = None
+            if not (isinstance(error, ShockApiError) and error.status in _DID_NOTHING):
+                found = _arrived(server, reading, description, node_id, started)
             if found is not None:
                 return found
             if attempt == _TRIES:
@@ -103,7 +114,7 @@ def _sent(
         attempt += 1
 
 
-def _form(reading: Reading, description: Description, told: Callable[[int], None]) -> Form:
+def _form(reading: Reading | Held, description: Description, told: Callable[[int], None]) -> Form:
     field, suffix = (reading.compression.name, reading.compression.suffix) if reading.compression else ("upload", "")
     # The server cuts the suffix of what it has unpacked.
     upload = FilePart(field, f"{description.name}{suffix}", reading.content(told))
@@ -111,12 +122,14 @@ def _form(reading: Reading, description: Description, told: Callable[[int], None
 
 
 def _arrived(
-    server: Server, reading: Reading, description: Description, node_id: str | None, seconds: float
+    server: Server, reading: Reading | Held, description: Description, node_id: str | None, started: float
 ) -> Node | None:
     """Return the node that the last try has made if only its answer was lost, else None.
 
-    It has our content and name, and is not older than the try, which began `seconds` ago.
+    It has our content and name, and is not older than the try, which `started` at a moment of the monotonic clock.
     """
+    if not reading.is_read:
+        return None  # the server keeps nothing of a body that ends too early
     with suppress(HCAError):
         if node_id is not None:
             node = server.node(node_id)
@@ -124,9 +137,10 @@ def _arrived(
         now = moment(server.fresh_resource().get("server_time"))
         if now is None:
             return None
+        # This errs to the early side: the server's clock is read before ours, and may tell whole seconds only.
+        earliest = now.timestamp() - (time.monotonic() - started) - _SLACK_SECONDS
         query = [("querynode", None), ("file.checksum.md5", reading.digest.hexdigest()), ("limit", "10")]
         found = [Node.parse(one) for one in server.call("GET", "node", params=query) or ()]
-        earliest = now.timestamp() - seconds - _SLACK_SECONDS
         ours = [
             node
             for node in found

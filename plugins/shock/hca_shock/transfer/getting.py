@@ -97,7 +97,7 @@ def get(
     share = connections if len(wanted) < connections else 1
     by_path = {path: node for node, path in wanted}
     transfers = (_transfer(server, node, path, share) for node, path in wanted)
-    for result in transfer.fetch(transfers, jobs=jobs, retries=_RETRIES, stopped=server.session.stopped, on_bytes=bar):
+    for result in transfer.fetch(transfers, jobs=jobs, retries=_RETRIES, on_bytes=bar):
         node = by_path[result.transfer.target]
         if result.status != "failed":
             bar.file()

@@ -8,19 +8,20 @@ compared by MD5, what has not is sent, and all of it is hashed for the compariso
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hca_core import log
 from hca_core.errors import IntegrityError, UsageError
 from hca_shock.errors import ShockRefusedError
-from hca_shock.forms import Form, file_blocks
+from hca_shock.forms import Form
 from hca_shock.node import Node
-from hca_shock.transfer import assembling, marks, sending, unfinished
+from hca_shock.transfer import assembling, claims, marks, sending, unfinished
 from hca_shock.transfer.counting import Counted
-from hca_shock.transfer.creating import of_no_use
+from hca_shock.transfer.creating import discard, of_no_use
 from hca_shock.transfer.description import Description
-from hca_shock.transfer.reading import Compression, Digest, Reading
+from hca_shock.transfer.reading import ChangedError, Compression, Digest, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,85 +51,116 @@ def of_file(
 ) -> Node:
     """Send a file in parts and return its node, whose size and MD5 are those of the file.
 
-    Parameters: `resume` goes on with an upload of this file that broke off, if the server has one; `node_id` names it.
-    `told` hears how many bytes are there. Raises IntegrityError if the server has got something else; the node is
-    deleted then.
+    Parameters: `resume` goes on with an upload of this file that broke off, if the server has one; `node_id` is a node
+    that was made for it. `told` hears how many bytes are there. Raises IntegrityError if the server has got something
+    else, ChangedError if the file changes meanwhile; the node is deleted then, unless it was given.
     """
     description = replace(description, name=description.name or reading.name)
+    if node_id is not None:
+        return resumed(server, node_id, reading, told, jobs=jobs, part_size=part_size, description=description)
     plan = marks.plan(reading.size, part_size)
-    node = _begun(server, reading, description, plan, resume=resume, node_id=node_id)
-    if node is not None:
-        counted = Counted(told)
-        try:
-            return _finished(server, reading, description, unfinished.plan_of(node) or plan, node, counted, jobs)
-        except _OtherContentError:
-            counted.take_back()
-            log.logger().warning(
-                "node %s has parts of another content than %s has now; beginning anew", node.id, reading.path
-            )
-        except ShockRefusedError as error:
-            counted.take_back()
-            log.logger().info("the upload in node %s is somebody else's (%s)", node.id, error.reason)
-    node = _created(server, reading, description, plan)
-    log.logger().debug("uploading %s into node %s", reading.path, node.id)
-    return _finished(server, reading, description, plan, node, told, jobs)
+    with ExitStack() as claim:
+        node = _begun(server, reading, description, plan, claim) if resume else None
+        if node is not None:
+            counted = Counted(told)
+            try:
+                return _finished(server, reading, description, unfinished.plan_of(node) or plan, node, counted, jobs)
+            except _OtherContentError:
+                counted.take_back()
+                log.logger().warning(
+                    "node %s has parts of another content than %s has now; beginning anew", node.id, reading.path
+                )
+            except ShockRefusedError as error:
+                counted.take_back()
+                log.logger().info("the upload in node %s is somebody else's (%s)", node.id, error.reason)
+        node = _created(server, reading, description, plan, claim)
+        log.logger().debug("uploading %s into node %s", reading.path, node.id)
+        return _finished(server, reading, description, plan, node, told, jobs)
 
 
 def reading_for(node: Node, path: str) -> Reading:
     """Return the file at `path` to go on with the upload of `node`. Raises UsageError if it can't be that file."""
-    if node.parts is None or node.file.exists:
-        raise UsageError(f"node {node.id} is no unfinished upload", hint="hca shock uploads list")
-    reading = Reading(path, Compression(node.parts.compression) if node.parts.compression else None)
-    plan = unfinished.plan_of(node)
-    if plan is None and sending.arrived(node):
-        raise UsageError(f"node {node.id} was not begun by hca: its parts don't say where they belong")
-    if plan is not None and plan.size != reading.size:
-        raise UsageError(f"{path} has {reading.size} bytes, but node {node.id} is to have {plan.size}")
+    packed = node.parts.compression if node.parts else ""
+    reading = Reading(path, Compression(packed) if packed else None)
+    _plan_for(node, reading)
     return reading
 
 
-def resumed(server: Server, node_id: str, reading: Reading, told: Callable[[int], None], *, jobs: int) -> Node:
-    """Send the parts of a file that a node has not, and return the node, verified.
+def resumed(
+    server: Server,
+    node_id: str,
+    reading: Reading,
+    told: Callable[[int], None],
+    *,
+    jobs: int,
+    part_size: int | None = None,
+    description: Description | None = None,
+) -> Node:
+    """Send the parts of a file that a node has not, and return the node, verified; it is never deleted.
 
-    Raises IntegrityError if the parts that it has are not the file's; nothing is changed then.
+    Parameters: `part_size` is for a node that has no part yet, `description` what it is to have besides. Raises
+    IntegrityError if the parts that it has are not the file's; nothing is changed then.
     """
     node = server.node(node_id)
-    count = node.parts.count if node.parts else 0
-    plan = unfinished.plan_of(node) or marks.plan(reading.size)
-    if plan.count != count:
-        raise UsageError(f"node {node_id} is to have {count} parts, and nothing tells how large", hint="put it anew")
+    plan = _plan_for(node, reading, part_size)
+    wanted = description or Description(name=node.file.name or None)
     try:
-        return _finished(server, reading, Description(name=node.file.name), plan, node, told, jobs)
+        return _finished(server, reading, wanted, plan, node, told, jobs, is_ours=False)
     except _OtherContentError as error:
         raise IntegrityError(f"node {node_id} has parts of another content than {reading.path} has") from error
 
 
-def _begun(
-    server: Server, reading: Reading, description: Description, plan: Plan, *, resume: bool, node_id: str | None
-) -> Node | None:
-    """Return the node of an upload of this file that broke off; None if there is none that is meant."""
-    if node_id is not None:
-        return server.node(node_id)
-    if not resume:
-        return None
+def _plan_for(node: Node, reading: Reading, part_size: int | None = None) -> Plan:
+    """Return how a file is cut for the upload of `node`. Raises UsageError if it can't be the file of that."""
+    if node.parts is None or node.file.exists:
+        raise UsageError(f"node {node.id} is no unfinished upload", hint="hca shock uploads list")
+    packed = reading.compression.name if reading.compression else ""
+    if node.parts.compression != packed:
+        raise UsageError(
+            f"node {node.id} is to unpack {node.parts.compression or 'nothing'}", hint="--gzip, --bzip2, or neither"
+        )
+    there = unfinished.plan_of(node)
+    if there is None and sending.arrived(node):
+        raise UsageError(f"node {node.id} was not begun by hca: its parts don't say where they belong")
+    plan = there or marks.plan(reading.size, part_size)
+    if plan.size != reading.size:
+        raise UsageError(f"{reading.path} has {reading.size} bytes, but node {node.id} is to have {plan.size}")
+    if node.parts.varlen or plan.count != node.parts.count:
+        raise UsageError(
+            f"node {node.id} is to have {node.parts.count or 'nobody knows how many'} parts, not {plan.count}",
+            hint="put the file anew",
+        )
+    return plan
+
+
+def _begun(server: Server, reading: Reading, description: Description, plan: Plan, claim: ExitStack) -> Node | None:
+    """Return the node of an upload of this file that broke off, claimed; None if there is none."""
     compression = reading.compression.name if reading.compression else ""
     for node in unfinished.nodes(server):
         there = unfinished.plan_of(node)
         if node.parts and node.file.name == description.name and node.parts.compression == compression:
             same_cut = there == plan or (there is None and sending.arrived(node) == 0)
-            if same_cut and node.parts.count == plan.count:
+            if same_cut and node.parts.count == plan.count and not node.parts.varlen and _claim(server, node, claim):
                 log.logger().info(
                     "going on with node %s: %d of %d parts are there", node.id, sending.arrived(node), plan.count
                 )
-                return node
+                return server.node(node.id)  # as it is now that nobody else sends to it
     return None
 
 
-def _created(server: Server, reading: Reading, description: Description, plan: Plan) -> Node:
+def _claim(server: Server, node: Node, claim: ExitStack) -> bool:
+    return claim.enter_context(claims.claimed(server.url, node.id))
+
+
+def _created(server: Server, reading: Reading, description: Description, plan: Plan, claim: ExitStack) -> Node:
     compression = [("compression", reading.compression.name)] if reading.compression else []
     name = [("file_name", description.name)] if description.name else []
     form = Form([("parts", str(plan.count)), *name, *compression, *description.fields()], description.files())
-    return Node.parse(server.call("POST", "node", form=form))
+    while True:
+        node = Node.parse(server.call("POST", "node", form=form))
+        if _claim(server, node, claim):
+            return node
+        # Somebody was so quick as to take it for an upload of the same file that broke off: it is theirs.
 
 
 def _finished(
@@ -139,16 +171,27 @@ def _finished(
     node: Node,
     told: Callable[[int], None],
     jobs: int,
+    *,
+    is_ours: bool = True,
 ) -> Node:
+    """Send what a node has not, and return it when its file is right; what is wrong is deleted if the node `is_ours`.
+
+    What only broke off is kept: the next run goes on with it.
+    """
     digest = reading.digest = Digest(reading.compression)
     pieces = _missing(reading, plan, node, digest, told)
-    node = sending.send(server, node.id, pieces, jobs=jobs, told=told) or server.node(node.id)
-    with of_no_use(server, node.id):
+    try:
+        node = sending.send(server, node.id, pieces, jobs=jobs, told=told) or server.node(node.id)
         reading.check()
+        digest.check_packed(reading.path)
+    except (IntegrityError, ChangedError):
+        if is_ours:
+            discard(server, node.id)
+        raise
     node = assembling.wait(server, node)
-    with of_no_use(server, node.id):
+    with of_no_use(server, node.id) if is_ours else nullcontext():
         digest.check(reading.path, node.file.size, node.file.md5)
-        return description.completed(server, node)
+        return description.completed(server, node, new=is_ours)
 
 
 def _missing(
@@ -159,7 +202,7 @@ def _missing(
     Raises _OtherContentError if the node has a part that is not the file's.
     """
     for number in range(1, plan.count + 1):
-        data = b"".join(file_blocks(reading.path, (number - 1) * plan.part_size, plan.length(number)))
+        data = reading.piece((number - 1) * plan.part_size, plan.length(number))
         digest.update(data)
         there = sending.part_of(node, number)
         if there is None:

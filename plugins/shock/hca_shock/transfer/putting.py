@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 # Up to here a file goes in one request: what is lost when it breaks off is sent again soon, and the server need not
 # put parts together, for which it reads all of it twice.
 WHOLE = 1024 * marks.MEBIBYTE
-DEFAULT_JOBS = 8
+DEFAULT_JOBS = 16
+_IN_PARTS = 2  # files at the same time: each of them has parts in memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +78,18 @@ def put(
     if description.name is not None and len(found) > 1:
         raise UsageError("one name does not do for several files", hint="leave --name out, or give one file")
 
+    few = threading.BoundedSemaphore(_IN_PARTS)
+
     def work(reading: Reading) -> Outcome:
         try:
-            node = put_file(server, reading, description, order, bar)
+            with few if reading.size > WHOLE or order.part_size else nullcontext():
+                node = put_file(server, reading, description, order, bar)
         except HCAError as error:
             return Outcome(reading.path, None, error)
         bar.file()
         return Outcome(reading.path, node)
 
-    yield from workers.side_by_side(found, work, jobs=order.jobs, stopped=server.session.stopped, name="put")
+    yield from workers.side_by_side(found, work, jobs=order.jobs, name="put")
 
 
 def put_file(

@@ -20,6 +20,10 @@ SMALL = BLOCK  # bytes; what has no more is sent from memory
 _MOST_UNPACKED = 4 * BLOCK
 
 
+class ChangedError(HCAError):
+    """A file changed, or was taken away, while it was sent."""
+
+
 class Compression:
     """How a file is packed that the server is to unpack: gzip or bzip2; `suffix` is what its name ends with."""
 
@@ -65,12 +69,16 @@ class Digest:
 
         Parameters: `md5` is None where the server tells none.
         """
-        if self.broken or (self._unpacker is not None and not self._unpacker.eof):
-            raise IntegrityError(f"{name} can't be unpacked here ({self.broken or 'it ends too early'})")
+        self.check_packed(name)
         if size != self.size or md5 != self.hexdigest():
             raise IntegrityError(
                 f"{name}: the server has {size} bytes with md5 {md5}, sent were {self.size} with {self.hexdigest()}"
             )
+
+    def check_packed(self, name: str) -> None:
+        """Raise IntegrityError if `name`, which has been taken to its end, is not packed as it should be."""
+        if self.broken or (self._unpacker is not None and not self._unpacker.eof):
+            raise IntegrityError(f"{name} can't be unpacked ({self.broken or 'it ends too early'})")
 
     def hexdigest(self) -> str:
         """Return the MD5 in lower-case hex."""
@@ -94,7 +102,7 @@ class Digest:
 
 
 class Reading:
-    """A file that is sent: its `size`, and after it was read once its `digest`.
+    """A file that is sent: its `size`, and the `digest` of what was read of it; `is_read` once that is all of it.
 
     Raises UsageError if there is no such file, or it is none that can be read.
     """
@@ -103,6 +111,7 @@ class Reading:
         self.path = os.fspath(path)
         self.compression = compression
         self.digest = Digest(compression)
+        self.is_read = False
         try:
             found = os.stat(self.path)
             with open(self.path, "rb"):
@@ -121,29 +130,73 @@ class Reading:
         return name.removesuffix(self.compression.suffix) if self.compression else name
 
     def content(self, told: Callable[[int], None]) -> bytes | Source:
-        """Return what is sent; `told` hears how many bytes have gone. A small file is read now. Raises OSError."""
+        """Return what is sent; `told` hears how many bytes have gone. A small file is read now.
+
+        Raises ChangedError, for one that is not small while it is sent; what sends it makes a NetworkError of that.
+        """
+        self.is_read = False
         if self.size <= SMALL:
-            data = b"".join(file_blocks(self.path))
+            data = self.piece(0, self.size)
             self.digest = Digest(self.compression)
             self.digest.update(data)
+            self.is_read = True
             self.check()
             told(len(data))
             return data
         return Source(self.size, lambda: self._blocks(told))
 
+    def piece(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset` on. Raises ChangedError if they are not there any more."""
+        try:
+            return b"".join(file_blocks(self.path, offset, size))
+        except OSError as error:
+            raise self._changed(error) from error
+
     def check(self) -> None:
-        """Raise HCAError if the file is not what it was when this object was made."""
-        found = os.stat(self.path)
+        """Raise ChangedError if the file is not what it was when this object was made."""
+        try:
+            found = os.stat(self.path)
+        except OSError as error:
+            raise self._changed(error) from error
         if (found.st_size, found.st_mtime_ns, found.st_ino) != self._seen:
-            raise HCAError(f"{self.path} changed while it was read; nothing of it is kept", hint="put it once more")
+            raise self._changed(None)
+
+    def _changed(self, error: OSError | None) -> ChangedError:
+        reason = f" ({error.strerror})" if error and error.strerror else ""
+        return ChangedError(
+            f"{self.path} changed while it was read{reason}; nothing of it is kept", hint="put it once more"
+        )
 
     def _blocks(self, told: Callable[[int], None]) -> Iterator[bytes]:
+        self.is_read = False
         self.digest = Digest(self.compression)
         with checksums.beside(self.digest.update, alone=self.size < checksums.WORTH_A_THREAD) as take:
             for block in file_blocks(self.path, 0, self.size):
                 take(block)
                 yield block
                 told(len(block))
+        self.is_read = True
+
+
+class Held:
+    """Bytes in memory that are sent as a file is: `path` is for messages, `name` for the server."""
+
+    def __init__(self, path: str, name: str, data: bytes, compression: Compression | None = None) -> None:
+        self.path = path
+        self.name = name
+        self.compression = compression
+        self.digest = Digest(compression)
+        self.digest.update(data)
+        self.is_read = True
+        self._data = data
+
+    def content(self, told: Callable[[int], None]) -> bytes:
+        """Return what is sent, and tell its length."""
+        told(len(self._data))
+        return self._data
+
+    def check(self) -> None:
+        """Do nothing: these bytes don't change."""
 
 
 def _zlib_error() -> type[Exception]:

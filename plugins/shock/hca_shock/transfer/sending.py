@@ -57,7 +57,8 @@ def send(
             told(len(piece.data))
             yield piece
 
-    for node in workers.side_by_side(admitted(), work, jobs=jobs, stopped=server.session.stopped, name="part"):
+    # Not stopped with the session: a part that fails ends this upload, not others that use the same session.
+    for node in workers.side_by_side(admitted(), work, jobs=jobs, name="part"):
         if newest is None or arrived(node) >= arrived(newest):
             newest = node
     return newest
@@ -102,5 +103,6 @@ def _sent(server: Server, node_id: str, piece: Piece) -> Node:
 
 def _is_passing(error: Exception) -> bool:
     """Tell whether the same request may succeed later."""
-    broken_off = isinstance(error, ShockApiError) and "EOF" in error.reason
-    return isinstance(error, (NetworkError, ShockLockedError)) or broken_off
+    # "immutable", and the part is not there: an earlier try, whose connection broke, is still on its way.
+    reason = error.reason.lower() if isinstance(error, ShockApiError) else ""
+    return isinstance(error, (NetworkError, ShockLockedError)) or "eof" in reason or "immutable" in reason

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hca_core import content
+from hca_core.errors import NetworkError
 from hca_shock.transfer import ranges
 from hca_shock.transfer.getting import CONNECTIONS, check_ready
 
@@ -34,7 +34,7 @@ def blocks(server: Server, node: Node) -> Iterator[bytes]:
     if size == 0:
         return
     stopped = server.session.stopped
-    quota = content.Quota(_RETRIES, _FIRST_WAIT_SECONDS, stopped or threading.Event())
+    quota = content.Quota(_RETRIES, _FIRST_WAIT_SECONDS, stopped)
     digest, got = promise.hasher(), 0
     for block in content.blocks(
         lambda at: ranges.Range(server, node.id, at, size, CONNECTIONS), 0, size, quota, stopped
@@ -45,10 +45,21 @@ def blocks(server: Server, node: Node) -> Iterator[bytes]:
     promise.check(f"node {node.id}", got, digest.hexdigest())
 
 
-def _counted(stream: object, size: int, promise: content.Promise, node_id: str) -> Iterator[bytes]:
+def _counted(stream: Any, size: int, promise: content.Promise, node_id: str) -> Iterator[bytes]:
     digest, got = promise.hasher(), 0
-    while block := stream.read(content.BLOCK, decode_content=False):  # type: ignore[attr-defined]
+    while block := _read(stream):
         digest.update(block)
         got += len(block)
         yield block
     content.Promise(size or None, promise.digest, "md5").check(f"node {node_id}", got, digest.hexdigest())
+
+
+def _read(stream: Any) -> bytes:
+    """Return the next bytes of an open answer. Raises NetworkError if it breaks off."""
+    import urllib3
+
+    try:
+        block: bytes = stream.read(content.BLOCK, decode_content=False)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise NetworkError(f"the connection broke ({error})", hint="run the same command again") from error
+    return block

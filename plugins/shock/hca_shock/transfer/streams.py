@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from hca_core.errors import HCAError
-from hca_shock.forms import FilePart, Form
+from hca_core.errors import HCAError, NetworkError
+from hca_shock.forms import Form
+from hca_shock.metadata.dialect import only_shock
 from hca_shock.node import Node
-from hca_shock.transfer import assembling, sending
-from hca_shock.transfer.creating import discard, of_no_use
-from hca_shock.transfer.reading import Digest
+from hca_shock.transfer import assembling, creating, sending
+from hca_shock.transfer.reading import Digest, Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from hca_shock.transfer.reading import Compression
 
 PART_SIZE = 32 * 1024 * 1024
+NAME = "stdin"  # what the file is called if nothing else is said
+_SOURCE = "standard input"
+_TRIES = 6
 
 
 def put(
@@ -37,42 +41,26 @@ def put(
     again from memory; the upload as a whole can't be taken up later, so its node is deleted if it fails.
     Raises IntegrityError if the server has got something else.
     """
-    digest = Digest(compression)
     first = _read(stream, part_size)
     if len(first) < part_size:
-        return _whole(server, first, description, told, digest, compression)
+        return creating.of_file(server, Held(_SOURCE, NAME, first, compression), description, told)
     unpacked = [("compression", compression.name)] if compression else []
-    name = [("file_name", description.name)] if description.name else []
-    form = Form([("parts", "unknown"), *name, *unpacked, *description.fields()], description.files())
-    node_id = Node.parse(server.call("POST", "node", form=form)).id
+    description = replace(description, name=description.name or NAME)
+    fields = [("parts", "unknown"), ("file_name", description.name or NAME), *unpacked, *description.fields()]
+    form = Form(fields, description.files())
+    with only_shock(server, creating.WHAT):
+        node_id = Node.parse(server.call("POST", "node", form=form)).id
+    digest = Digest(compression)
     try:
         sending.send(server, node_id, _pieces(stream, first, part_size, digest), jobs=jobs, told=told)
+        digest.check_packed(_SOURCE)
         node = _closed(server, node_id)
         node = assembling.wait(server, node)
-        digest.check("standard input", node.file.size, node.file.md5)
+        digest.check(_SOURCE, node.file.size, node.file.md5)
         return description.completed(server, node)
     except BaseException:
-        discard(server, node_id)
+        creating.discard(server, node_id)
         raise
-
-
-def _whole(
-    server: Server,
-    data: bytes,
-    description: Description,
-    told: Callable[[int], None],
-    digest: Digest,
-    compression: Compression | None,
-) -> Node:
-    digest.update(data)
-    field, suffix = (compression.name, compression.suffix) if compression else ("upload", "")
-    upload = FilePart(field, f"{description.name or 'stdin'}{suffix}", data)
-    form = Form(description.fields(), [*description.files(), upload])
-    node = Node.parse(server.call("POST", "node", form=form))
-    told(len(data))
-    with of_no_use(server, node.id):
-        digest.check("standard input", node.file.size, node.file.md5)
-        return description.completed(server, node)
 
 
 def _pieces(stream: BinaryIO, first: bytes, part_size: int, digest: Digest) -> Iterator[sending.Piece]:
@@ -85,13 +73,18 @@ def _pieces(stream: BinaryIO, first: bytes, part_size: int, digest: Digest) -> I
 
 def _closed(server: Server, node_id: str) -> Node:
     """Tell the server that there are no more parts; it may have heard it if the answer is lost."""
-    try:
-        return Node.parse(server.call("PUT", "node", node_id, form=Form([("parts", "close")])))
-    except HCAError:
-        node = server.node(node_id)
-        if node.file.md5 is None and node.file.locked is None:
-            raise
-        return node
+    attempt = 1
+    while True:
+        try:
+            return Node.parse(server.call("PUT", "node", node_id, form=Form([("parts", "close")])))
+        except HCAError as error:
+            node = server.node(node_id)
+            if node.file.exists or node.file.locked:
+                return node
+            if attempt == _TRIES or not isinstance(error, NetworkError):
+                raise
+        server.session.wait(server.session.policy.wait(attempt))
+        attempt += 1
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:

@@ -1,0 +1,1 @@
+"""Indexes of files, and pieces of files that they find."""

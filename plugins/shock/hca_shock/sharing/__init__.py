@@ -1,0 +1,1 @@
+"""Nodes for others: URLs that work once, archives, copies on other servers."""
