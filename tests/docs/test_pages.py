@@ -109,8 +109,9 @@ def test_every_http_setting_is_told_with_its_default() -> None:
 def test_every_setting_of_a_store_is_told_with_its_default() -> None:
     from hca_local.settings import Settings
 
-    told = re.findall(r"\| `(\w+)` \| (\d+|the last one|none)", text_of("guide-own-store.md"))
-    chosen = {"port": "the last one", "s3_port": "the last one", "s3_endpoint": "none"}
+    told = re.findall(r"\| `(\w+)` \| (\d+|the last one|none|all)", text_of("guide-own-store.md"))
+    chosen = dict.fromkeys(("port", "s3_port", "shock_port"), "the last one")
+    chosen |= dict.fromkeys(("s3_endpoint", "shock_paths"), "none")
     expected = [(one.name, chosen.get(one.name, str(one.default))) for one in fields(Settings)]
     assert sorted(told) == sorted(expected)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Hca = Callable[..., subprocess.CompletedProcess[str]]
     Until = Callable[[Callable[[], Any]], Any]
 
-COMMANDS = ["up", "down", "status", "env", "seed", "logs", "serve", "run"]
+COMMANDS = ["up", "down", "status", "env", "seed", "logs", "serve", "run", "shock"]
 
 
 def shell(script: str, *, environment: dict[str, str]) -> str:
@@ -95,7 +95,7 @@ def test_a_day_in_the_life(
     found = hca("local", "status", "--data", data, "--output", "json")
     assert found.returncode == 0
     row, *others = json.loads(found.stdout)
-    assert [one["service"] for one in others] == ["auth", "upload", "s3"]
+    assert [one["service"] for one in others] == ["auth", "upload", "s3", "shock"]
     assert {one["service"]: one["url"] for one in others}["upload"] == f"{url}/v1"
     assert list(row) == ["service", "url", "state", "pid", "data", "bundles", "files", "bytes"]
     assert (row["state"], row["pid"], row["data"], row["bundles"]) == ("running", document["pid"], str(data), 72)
@@ -174,26 +174,30 @@ def test_env_is_for_the_shell(hca: Hca, tmp_path: Path) -> None:
         script = f"""
             eval "$(hca local env --data {shlex.quote(str(data))})"
             echo "$HCA_CONFIG_FILE|${{HCA_DSS_URL-none}}|${{AWS_PROFILE-none}}|$AWS_DEFAULT_REGION"
-            echo "${{HCA_UPLOAD_URL-none}}"
+            echo "${{HCA_UPLOAD_URL-none}} $HCA_SHOCK_URL"
             eval "$(hca local env --data {shlex.quote(str(data))})"
             eval "$(hca local env --unset)"
             echo "${{HCA_CONFIG_FILE-none}}|${{HCA_DSS_URL-none}}|${{AWS_PROFILE-none}}|${{AWS_ACCESS_KEY_ID-none}}"
-            echo "${{HCA_UPLOAD_URL-none}}"
+            echo "${{HCA_UPLOAD_URL-none}} ${{HCA_SHOCK_URL-none}}"
             env | grep -E 'HCA_LOCAL|AWS_E|AWS_S|AWS_[A-Z]*REGION|HCA_CRED' || true
             eval "$(hca local env --unset)"
             echo "${{AWS_ACCESS_KEY_ID-none}}"
         """
         used = f"{data}/config.json|none|none|us-east-1"
-        assert shell(script, environment={}).splitlines() == [used, "none", "none|none|none|none", "none", "none"]
+        shock = json.loads((data / "state.json").read_text())["shock_url"]
+        ours = [used, f"none {shock}"]
+        assert shell(script, environment={}).splitlines() == [*ours, "none|none|none|none", "none none", "none"]
         mine = {
             "HCA_CONFIG_FILE": "/my config.json",
             "HCA_DSS_URL": "https://dss.example.org",
             "HCA_UPLOAD_URL": "https://upload.example.org",
+            "HCA_SHOCK_URL": "https://shock.example.org",
             "AWS_PROFILE": "me",
             "AWS_ACCESS_KEY_ID": "mine",
         }
         assert shell(script, environment=mine).splitlines() == [
-            used, "none", "/my config.json|https://dss.example.org|me|mine", "https://upload.example.org", "mine",
+            *ours, "/my config.json|https://dss.example.org|me|mine",
+            "https://upload.example.org https://shock.example.org", "mine",
         ]  # fmt: skip
     finally:
         hca("local", "down", "--data", data)
@@ -281,6 +285,14 @@ def test_serve_stops_cleanly(data: Path, http: requests.Session, number: int) ->
         (["up", "--first-get-redirects", "-1"], "--first-get-redirects"),
         (["up", "--url-lifetime", "0"], "--url-lifetime"),
         (["up", "--s3-endpoint", "localhost:9000"], "'localhost:9000' is not a URL"),
+        (["up", "--shock-anonymous", "some"], "--shock-anonymous"),
+        (["up", "--shock-quirks", "2"], "--shock-quirks"),
+        (["up", "--shock-paths", "."], "'.' is not the absolute path of a directory"),
+        (["up", "--shock-paths", "/no such folder"], "is not the absolute path of a directory"),
+        (["up", "--shock-reap-seconds", "0"], "--shock-reap-seconds"),
+        (["up", "--shock-user", "ann"], "NAME:PASSWORD"),
+        (["run", "--shock-user", "ann:", "--", "true"], "the password of ann is empty"),
+        (["serve", "--shock-user", "bob:x", "--shock-user", "ann:a:b"], "the password of ann can't have a colon in it"),
         (["run"], "COMMAND"),
         (["seed"], "DIR"),
         (["sead"], "Did you mean"),

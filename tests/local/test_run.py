@@ -47,6 +47,7 @@ def test_the_command_knows_this_deployment_only(hca: Hca) -> None:
         "HCA_DSS_URL": "https://dss.example.org",
         "HCA_AUTH_URL": "https://auth.example.org",
         "HCA_UPLOAD_URL": "https://upload.example.org",
+        "HCA_SHOCK_URL": "https://shock.example.org",
         "HCA_CACHE_DIR": "/elsewhere",
         "HCA_TOKEN": "for another service",
         "AWS_PROFILE": "mine",
@@ -55,7 +56,8 @@ def test_the_command_knows_this_deployment_only(hca: Hca) -> None:
     answer = hca("local", "run", "--", sys.executable, "-c", code, **outside)
     seen = json.loads(answer.stdout)
     data = Path(seen["HCA_CONFIG_FILE"]).parent
-    assert set(seen) == {"HCA_CONFIG_FILE", "HCA_CREDENTIALS_FILE", "HCA_CACHE_DIR", "count"}
+    assert set(seen) == {"HCA_CONFIG_FILE", "HCA_CREDENTIALS_FILE", "HCA_CACHE_DIR", "HCA_SHOCK_URL", "count"}
+    assert seen["HCA_SHOCK_URL"].startswith("http://127.0.0.1:")
     assert Path(seen["HCA_CACHE_DIR"]).is_relative_to(data)
     assert seen["count"] == 69
     assert not data.exists()

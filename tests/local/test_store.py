@@ -220,10 +220,15 @@ def test_a_store_of_another_format_is_refused(directory: DataDirectory, records:
     records.execute("PRAGMA user_version=99")
     answer = hca("local", "up", "--data", directory.root)
     assert answer.returncode == 1
-    assert "has format 99; this version of hca local reads format 4" in answer.stderr
+    assert "has format 99; this version of hca local reads format 5" in answer.stderr
 
 
-@pytest.mark.parametrize("older", [2, 3])
+def tables(store: sqlite3.Connection) -> set[str]:
+    """Return the names of the tables and indexes of a store."""
+    return {name for (name,) in store.execute("SELECT name FROM sqlite_master")}
+
+
+@pytest.mark.parametrize("older", [2, 3, 4])
 def test_a_store_of_an_older_format_gets_what_is_new(data: Path, hca: Hca, launched: Any, older: int) -> None:
     made = launched(data)
     made.process.terminate()
@@ -231,10 +236,13 @@ def test_a_store_of_an_older_format_gets_what_is_new(data: Path, hca: Hca, launc
     new_in = {
         3: "fusillade% sessions browsers codes refresh_tokens devices service_accounts",
         4: "upload% session_keys",
+        5: "shock%",
     }
     with closing(sqlite3.connect(made.directory.store)) as store:
+        wanted = tables(store)
+        assert {"shock_users", "shock_nodes", "shock_leaves", "shock_preauth"} <= wanted
         bundles = store.execute("SELECT COUNT(*) FROM bundles").fetchone()
-        for pattern in " ".join(new_in[version] for version in range(older + 1, 5)).split():
+        for pattern in " ".join(new_in[version] for version in range(older + 1, 6)).split():
             ours = "SELECT name FROM sqlite_master WHERE name LIKE ? AND type = 'table'"
             for (name,) in store.execute(ours, (pattern,)).fetchall():
                 store.execute(f"DROP TABLE {name}")
@@ -249,7 +257,8 @@ def test_a_store_of_an_older_format_gets_what_is_new(data: Path, hca: Hca, launc
     assert json.loads(hca("local", "area", "list", "--data", data, "--output", "json").stdout) == []
     with closing(sqlite3.connect(made.directory.store)) as upgraded:
         assert upgraded.execute("SELECT COUNT(*) FROM bundles").fetchone() == bundles
-        assert upgraded.execute("PRAGMA user_version").fetchone() == (4,)
+        assert upgraded.execute("PRAGMA user_version").fetchone() == (5,)
+        assert tables(upgraded) == wanted
 
 
 def test_a_file_is_no_data_directory(tmp_path: Path, hca: Hca) -> None:
@@ -270,7 +279,8 @@ def test_a_directory_that_can_not_be_written_to(directory: DataDirectory, hca: H
 
 
 def test_damaged_settings_are_told(directory: DataDirectory) -> None:
-    for damaged in ("{", "[]", '{"retry_after": "soon"}', '{"port": -1}', '{"url_lifetime": true}'):
+    wrong = ('{"retry_after": "soon"}', '{"port": -1}', '{"url_lifetime": true}', '{"shock_anonymous": "some"}')
+    for damaged in ("{", "[]", *wrong):
         directory.settings.write_text(damaged)
         with pytest.raises(HCAError) as caught:
             settings.load(directory.settings)

@@ -1,6 +1,7 @@
-"""The server process that `hca local up` and `run` start: `python -P -m hca_local.background ORDER`.
+"""The server process that `hca local up` and `run` start: `python -P -m hca_local.background`.
 
-It tells on its standard output, in one line of JSON, where it serves or why it can't; after that it is silent there.
+Its order is the first line of its standard input, in JSON: what is in the arguments of a process, others can see. It
+tells on its standard output, in one line of JSON, where it serves or why it can't; after that it is silent there.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from hca_local.serving import serve
 
 
 def main() -> int:
-    """Serve by the order in the first argument and return the exit status."""
-    order = Order(**json.loads(sys.argv[1]))
+    """Serve by the order on the standard input and return the exit status."""
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        return 1  # whoever was giving it is gone
+    order = Order(**json.loads(line))
     try:
         serve(order, lambda url: _announce(url, order.data))
     except HCAError as error:

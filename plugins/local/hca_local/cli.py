@@ -34,6 +34,8 @@ _BEHAVIOURS: tuple[tuple[str, str, str, str], ...] = (
     ("callbacks-anywhere", "0|1", "Whether callbacks may leave this machine.", "0"),
     ("read-only", "0|1", "Whether the DSS refuses writing.", "0"),
 )
+# Those of the Shock service, which have their own kinds of values: see `_shock_options`.
+_OF_SHOCK = ("shock_anonymous", "shock_quirks", "shock_paths", "shock_reap_seconds")
 _FROM_ONE = ("url-lifetime", "token-lifetime", "login-lifetime", "upload-key-lifetime", "retry-speedup")
 data_option = click.option(
     "--data", metavar="DIR", type=click.Path(), help="The data directory.  [default: the one of this user]"
@@ -48,9 +50,42 @@ def _serving_options(command: Callable[..., Any]) -> Callable[..., Any]:
         options.append(click.option(f"--{name}", type=kind, metavar=value, help=f"{text}  [default: {default}]"))
     endpoint = "S3 server with the staging buckets.  [default: one that is started too]"
     options.append(click.option("--s3-endpoint", metavar="URL", callback=_checked_url, help=endpoint))
-    for option in reversed(options):
+    for option in reversed([*options, *_shock_options()]):
         command = option(command)
     return command
+
+
+def _shock_options() -> list[Callable[[Any], Any]]:
+    """Return the options of the Shock service."""
+    form, user = "NAME:PASSWORD[:admin]", "A user of the Shock service, kept for good.  [repeatable]"
+    anonymous = "What callers of it without a login may do.  [default: all]"
+    quirks = "Whether it has the faults of the hosted ones.  [default: 0]"
+    paths = "Where files that it may make nodes of lie.  [default: nowhere]"
+    reaping = "How often its expired nodes are removed.  [default: 60]"
+    return [
+        click.option("--shock-user", multiple=True, metavar=form, callback=_checked_users, help=user),
+        click.option("--shock-anonymous", type=click.Choice(["all", "read", "none"]), help=anonymous),
+        click.option("--shock-quirks", type=click.IntRange(0, 1), metavar="0|1", help=quirks),
+        click.option("--shock-paths", metavar="DIR", callback=_checked_paths, help=paths),
+        click.option("--shock-reap-seconds", type=click.IntRange(1), metavar="SECONDS", help=reaping),
+    ]
+
+
+def _checked_users(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> list[str]:
+    """Return `texts` if each of them gives a user with a password. Raises UsageError."""
+    if texts:
+        from hca_local.shock import accounts
+
+        for text in texts:
+            accounts.account(text)
+    return list(texts)
+
+
+def _checked_paths(context: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
+    """Return `path` if it is the absolute one of a directory; an empty one takes back what was set before."""
+    if path and not (os.path.isabs(path) and os.path.isdir(path)):
+        raise click.BadParameter(f"{path!r} is not the absolute path of a directory.", context, parameter)
+    return path
 
 
 def _checked_url(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
@@ -74,6 +109,7 @@ _port_option = click.option(
         "area": ("hca_local.upload.cli:area", "List and steer the areas of the upload service."),
         "admin": ("hca_local.identity.cli:admin", "Make a user an administrator of the services."),
         "password": ("hca_local.identity.cli:password", "Print the password of a user."),
+        "shock": ("hca_local.shock.cli:shock", "Manage the users of the Shock service."),
         "service-account": ("hca_local.identity.cli:service_account", "Let programs log in by themselves."),
         "token": ("hca_local.identity.cli:token", "Print a token of a user of the services."),
     },
@@ -111,7 +147,7 @@ def up(show: Show, data: str | None, **options: Any) -> None:
         click.echo(f"hca local runs at {state.url} on {directory.root}.", err=True)
     else:
         click.echo(f"hca local is already running at {state.url} on {directory.root}.", err=True)
-        if any(value for value in options.values()):
+        if any(value not in (None, []) and value is not False for value in options.values()):  # 0 is one too
             click.echo("Options take effect at the next start: hca local down, then up again.", err=True)
     where = "" if data is None else f" --data {_quoted(data)}"
     click.echo(f'Next: eval "$(hca local env{where})"', err=True)
@@ -162,7 +198,7 @@ def status(context: click.Context, /, show: Show, data: str | None) -> None:
         "files": found.totals.files if found.totals else 0,
         "bytes": found.totals.bytes if found.totals else 0,
     }
-    others = (("auth", found.url), ("upload", row["url"]), ("s3", found.s3_url))
+    others = (("auth", found.url), ("upload", row["url"]), ("s3", found.s3_url), ("shock", found.shock_url))
     rows = [dict.fromkeys(row) | {"service": name, "url": url, "state": found.condition} for name, url in others]
     show([row, *rows], columns=list(row))
     context.exit(0 if found.condition == "running" else 1)
@@ -174,7 +210,8 @@ def status(context: click.Context, /, show: Show, data: str | None) -> None:
 def env(data: str | None, unset: bool) -> None:
     """Print the shell lines that let hca use the services.
 
-    They log in as the first user, and let boto3 and aws-cli use the S3 server of the deployment as well.
+    They log in as the first user, and let boto3 and aws-cli use the S3 server of the deployment as well. At the Shock
+    service they log in as its first administrator, if it has users.
 
     \b
     eval "$(hca local env)"
@@ -314,8 +351,10 @@ def _directory(data: str | None) -> DataDirectory:
 def _order(data: str, options: dict[str, Any]) -> Order:
     from hca_local.order import Order
 
-    changes = {name: options[name] for name in (*(one[0].replace("-", "_") for one in _BEHAVIOURS), "s3_endpoint")}
-    return Order(data, port=options.get("port"), empty=options["empty"], changes=changes)
+    names = (*(one[0].replace("-", "_") for one in _BEHAVIOURS), "s3_endpoint", *_OF_SHOCK)
+    changes = {name: options[name] for name in names}
+    users = options["shock_user"]
+    return Order(data, port=options.get("port"), empty=options["empty"], changes=changes, shock_users=users)
 
 
 def _quoted(word: str) -> str:

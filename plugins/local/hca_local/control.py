@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from hca_local.server.log import rotate
 from hca_local.store import database, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hca_local.data_directory import DataDirectory
     from hca_local.order import Order
@@ -34,6 +34,7 @@ class Status:
     condition: str
     url: str
     s3_url: str
+    shock_url: str
     pid: int | None
     totals: Totals | None
 
@@ -86,11 +87,11 @@ def status(directory: DataDirectory) -> Status:
     totals = _totals(directory) if data_directory.is_store(directory) else None
     found = state.current(directory)
     if found is None:
-        return Status("stopped", "", "", None, totals)
+        return Status("stopped", "", "", "", None, totals)
     if not found.url:
-        return Status("starting", "", "", found.pid or None, totals)
+        return Status("starting", "", "", "", found.pid or None, totals)
     condition = "running" if _healthy(found.url) else "not answering"
-    return Status(condition, found.url, found.s3_url, found.pid, totals)
+    return Status(condition, found.url, found.s3_url, found.shock_url, found.pid, totals)
 
 
 def running(directory: DataDirectory) -> State:
@@ -110,17 +111,31 @@ def logged_in(directory: DataDirectory) -> State:
     except FileNotFoundError:
         age = float("inf")
     if age > wanted.token_lifetime / 2:
-        from hca_local.identity import issuer
-
-        own = issuer.Issuer(issuer.load_key(directory.issuer_key), found.url)
-        issuer.write_credentials(directory.credentials, own, wanted.token_lifetime)
+        renew_credentials(directory, found)
     return found
 
 
+def renew_credentials(directory: DataDirectory, found: State) -> None:
+    """Write new tokens for clients of the deployment of `directory`, which runs as `found` tells. Raises HCAError."""
+    from hca_local.identity import issuer
+
+    own = issuer.Issuer(issuer.load_key(directory.issuer_key), found.url)
+    lifetime = settings.load(directory.settings).token_lifetime
+    with _readable(directory) as connection:
+        data_directory.write_credentials(directory, own, lifetime, connection, found.shock_url)
+
+
 def _totals(directory: DataDirectory) -> Totals:
+    with _readable(directory) as connection:
+        return reading.totals(connection)
+
+
+@contextmanager
+def _readable(directory: DataDirectory) -> Iterator[sqlite3.Connection]:
+    """Give the store of a deployment to be read. Raises HCAError if it can't be."""
     try:
         with closing(database.connect(directory.store)) as connection:
-            return reading.totals(connection)
+            yield connection
     except sqlite3.Error as error:
         raise HCAError(f"{directory.store} can't be read: {error}.") from error
 

@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hca_core.credentials import entries
+from hca_core.credentials.entries import Entry
+from hca_core.credentials.values import DEFAULT_PROFILE
 from hca_core.errors import HCAError, UsageError
 from hca_core.files import write_atomic
 from hca_local.fusillade import directory as users
-from hca_local.identity.issuer import FIRST_USER
+from hca_local.identity import issuer
 from hca_local.s3.keys import Key
+from hca_local.shock import accounts
 from hca_local.store import blobs, database
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # What may lie in a directory before its store exists: a start that was killed leaves these.
 _BEFORE_THE_STORE = {"lock", "log", "log.1", "state.json"}
@@ -73,8 +77,13 @@ class DataDirectory:
         return self.root / "s3"
 
     @property
+    def shock(self) -> Path:
+        """The directory of the Shock server: the bytes of its nodes and their indexes."""
+        return self.root / "shock"
+
+    @property
     def credentials(self) -> Path:
-        """The first user's token, for clients."""
+        """The first users' tokens, for clients."""
         return self.root / "credentials.json"
 
     @property
@@ -176,7 +185,7 @@ def create_store(directory: DataDirectory, *, sample: bool, lasting: bool = True
             connection.execute("PRAGMA synchronous=OFF")
         with database.transaction(connection):
             database.create_tables(connection)
-            users.bootstrap(connection, FIRST_USER)
+            users.bootstrap(connection, issuer.FIRST_USER)
             directory.blobs.mkdir(exist_ok=True, mode=0o700)
             if sample:
                 from hca_local.sample import loading, staging
@@ -190,7 +199,7 @@ def create_store(directory: DataDirectory, *, sample: bool, lasting: bool = True
 def upgrade(connection: sqlite3.Connection) -> None:
     """Give a store of an older format what is new, inside a transaction. Raises sqlite3.Error."""
     if database.upgrade(connection) < _FORMAT_WITH_USERS:
-        users.bootstrap(connection, FIRST_USER)
+        users.bootstrap(connection, issuer.FIRST_USER)
 
 
 @contextmanager
@@ -238,6 +247,29 @@ def api_key(directory: DataDirectory) -> str:
         key = secrets.token_urlsafe(_KEY_SIZE)
         write_atomic(directory.upload_key, f"{key}\n".encode())
     return key
+
+
+def keep_shock_users(directory: DataDirectory, given: Sequence[str]) -> None:
+    """Let the users in who are `given` as for `--shock-user`; hold the lock. Raises UsageError, sqlite3.Error."""
+    wanted = [accounts.account(text) for text in given]
+    with closing(database.connect(directory.store)) as connection, database.transaction(connection):
+        for one in wanted:
+            accounts.keep(connection, one)
+
+
+def write_credentials(
+    directory: DataDirectory, own: issuer.Issuer, lifetime: int, records: sqlite3.Connection, shock_url: str
+) -> None:
+    """Write what `hca` logs in with: the first user's token, and for the Shock server that of its first user, if any.
+
+    Parameters: `own` signs the one, which is good for `lifetime` seconds; `records` has the other, for the server at
+    `shock_url`, empty if there is none. Raises OSError, sqlite3.Error.
+    """
+    found = {own.url: Entry(access_token=own.token(issuer.FIRST_USER, issuer.FIRST_GROUP, lifetime))}
+    token = accounts.first_token(records) if shock_url else None
+    if token:
+        found[shock_url] = Entry(access_token=token)
+    write_atomic(directory.credentials, entries.document(found, DEFAULT_PROFILE))
 
 
 def clean(directory: DataDirectory) -> None:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from hca_local import data_directory
 from hca_local.order import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import IO
 
     from hca_local.data_directory import DataDirectory
@@ -43,13 +43,14 @@ def start(order: Order, errors: IO[bytes] | int) -> Launched:
     """
     # -P: the current directory is not searched for modules, whatever lies in it.
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "hca_local.background", json.dumps(asdict(order))],
-        stdin=subprocess.PIPE if order.with_parent else subprocess.DEVNULL,
+        [sys.executable, "-P", "-m", "hca_local.background"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
         start_new_session=True,
     )
     try:
+        _give(process, order)
         report = _report(process)
     except BaseException:
         stop(process)
@@ -64,8 +65,7 @@ def start(order: Order, errors: IO[bytes] | int) -> Launched:
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End a server process that this one started, and wait until it is gone."""
-    if process.stdin:
-        process.stdin.close()
+    _close_input(process)
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
@@ -83,7 +83,12 @@ def remove(data: str) -> None:
 
 @contextmanager
 def private(
-    data: str | os.PathLike[str], *, keep: bool = True, empty: bool = False, **changes: int | str
+    data: str | os.PathLike[str],
+    *,
+    keep: bool = True,
+    empty: bool = False,
+    shock_users: Sequence[str] = (),
+    **changes: int | str,
 ) -> Iterator[Launched]:
     """Serve the data directory `data` for as long as the body runs, and not longer than this process lives.
 
@@ -91,15 +96,42 @@ def private(
             requests.get(f"{deployment.url}/internal/health")
 
     Parameters: `keep` False removes the directory in the end; `empty` makes a new store without the sample dataset;
-    `changes` are settings (see settings.py). Raises HCAError if it can't be served.
+    `shock_users` are users of the Shock service, as for `hca local up --shock-user`; `changes` are settings (see
+    settings.py). Raises HCAError if it can't be served.
     """
     directory = data_directory.at(os.fspath(data))
-    order = Order(str(directory.root), empty=empty, changes=dict(changes), temporary=not keep, with_parent=True)
+    order = Order(
+        str(directory.root),
+        empty=empty,
+        changes=dict(changes),
+        shock_users=list(shock_users),
+        temporary=not keep,
+        with_parent=True,
+    )
     launched = start(order, subprocess.DEVNULL)
     try:
         yield launched
     finally:
         stop(launched.process)
+
+
+def _give(process: subprocess.Popen[bytes], order: Order) -> None:
+    """Tell a server process its order; its input stays open for as long as it depends on this process."""
+    assert process.stdin is not None  # noqa: S101 - it was started with a pipe
+    try:
+        process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        pass  # it has ended already; that it says nothing is told next
+    if not order.with_parent:
+        _close_input(process)
+
+
+def _close_input(process: subprocess.Popen[bytes]) -> None:
+    """Close the input of a server process, which may have left without having read it all."""
+    if process.stdin:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _report(process: subprocess.Popen[bytes]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ import uvicorn
 
 from hca_core.errors import HCAError
 from hca_local import data_directory, locking, settings, state
-from hca_local.identity import issuer
 from hca_local.server import deployment
 from hca_local.server.application import application
 from hca_local.server.log import ServiceLog
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from hca_local.server.deployment import Deployment
 
 HOST = "127.0.0.1"
+SHOCK_PORT = 7445  # where clients look for a Shock server on a host without a port
 _BACKLOG = 2048
 _GRACE_SECONDS = 3
 # Longer than clients keep a connection of their pool unused, so that it is they who close it.
@@ -62,21 +62,29 @@ def serve(order: Order, announce: Callable[[str], None]) -> None:
 def _serve_locked(directory: DataDirectory, order: Order, announce: Callable[[str], None]) -> None:
     begun = state.begin(directory)
     wanted = settings.changed(settings.load(directory.settings), order.changes)
-    with _listening(order.port, wanted.port) as listener, _listening(None, wanted.s3_port) as s3_listener:
-        wanted = replace(wanted, port=listener.getsockname()[1], s3_port=s3_listener.getsockname()[1])
+    with (
+        _listening(order.port, wanted.port) as listener,
+        _listening(None, wanted.s3_port) as s3_listener,
+        _listening(None, wanted.shock_port, SHOCK_PORT) as shock_listener,
+    ):
+        listeners = [listener, s3_listener, shock_listener]
+        port, s3_port, shock_port = (one.getsockname()[1] for one in listeners)
+        wanted = replace(wanted, port=port, s3_port=s3_port, shock_port=shock_port)
         data_directory.create_store(directory, sample=not order.empty, lasting=not order.temporary)
         data_directory.clean(directory)
+        data_directory.keep_shock_users(directory, order.shock_users)
         settings.save(directory.settings, wanted)
         log = ServiceLog(directory.log)
-        url, s3_url = f"http://{HOST}:{wanted.port}", wanted.s3_endpoint or f"http://{HOST}:{wanted.s3_port}"
-        served = deployment.opened(directory, wanted, url, s3_url, log)
-        issuer.write_credentials(directory.credentials, served.issuer, wanted.token_lifetime)
+        url, s3_url = f"http://{HOST}:{port}", wanted.s3_endpoint or f"http://{HOST}:{s3_port}"
+        shock_url = f"http://{HOST}:{shock_port}"
+        served = deployment.opened(directory, wanted, url, s3_url, shock_url, log)
+        data_directory.write_credentials(directory, served.issuer, wanted.token_lifetime, served.records, shock_url)
         server = _server(served, log)
-        state.ready(directory, begun, url, s3_url)
+        state.ready(directory, replace(begun, url=url, s3_url=s3_url, shock_url=shock_url))
         log.line(f"START {url} pid {begun.pid}")
         if order.with_parent:
             threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
-        _run(server, [listener, s3_listener], served, lambda: announce(url))
+        _run(server, listeners, served, lambda: announce(url))
         log.line("STOP")
         log.close()
 
@@ -130,10 +138,10 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _listening(port: int | None, last_port: int) -> socket.socket:
-    """Return a listening socket: on `port`, or else on `last_port` if it is free, or else on any.
+def _listening(port: int | None, *preferred: int) -> socket.socket:
+    """Return a listening socket: on `port`, or else on the first of the `preferred` that is free, or else on any.
 
-    Raises HCAError if the wanted port is not free.
+    A preferred port of 0 is none. Raises HCAError if the wanted port is not free.
     """
     if port:
         try:
@@ -142,9 +150,9 @@ def _listening(port: int | None, last_port: int) -> socket.socket:
             raise HCAError(
                 f"Port {port} can't be used: {error.strerror}.", hint="give another --port, or none"
             ) from error
-    if last_port:
+    for one in filter(None, preferred):
         try:
-            return _bound(last_port)
+            return _bound(one)
         except OSError:
             pass  # somebody else has it by now
     return _bound(0)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+SHOCK_ANONYMOUS = ("all", "read", "none")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -26,7 +28,10 @@ class Settings:
     the answer, `copy_seconds` and `checkout_seconds` the seconds that such a copy and a checkout take at least,
     `retry_speedup` how many times faster than the hosted service notifications are repeated, `callbacks_anywhere` 1 if
     they may leave this machine, `read_only` 1 if nothing may be written. `s3_endpoint` is the URL of the S3 server with
-    the staging buckets, empty for the deployment's own. `port` and `s3_port` are the ports of the last start.
+    the staging buckets, empty for the deployment's own. Of the Shock service, `shock_anonymous` is what callers without
+    a login may do, `all`, `read` or `none`; `shock_quirks` 1 if it has the faults of the hosted ones; `shock_paths` the
+    directory with the files that it may make nodes of, empty for none; `shock_reap_seconds` how often nodes that have
+    expired are removed. `port`, `s3_port` and `shock_port` are the ports of the last start.
     """
 
     first_get_redirects: int = 1
@@ -43,8 +48,13 @@ class Settings:
     callbacks_anywhere: int = 0
     read_only: int = 0
     s3_endpoint: str = ""
+    shock_anonymous: str = "all"
+    shock_quirks: int = 0
+    shock_paths: str = ""
+    shock_reap_seconds: int = 60
     port: int = 0
     s3_port: int = 0
+    shock_port: int = 0
 
 
 def load(path: Path) -> Settings:
@@ -60,8 +70,12 @@ def load(path: Path) -> Settings:
     values = {field.name: document[field.name] for field in fields(Settings) if field.name in document}
     for name, value in values.items():
         wanted = type(getattr(Settings, name))
+        what = ""
         if type(value) is not wanted or (wanted is int and value < 0):
             what = "a whole number" if wanted is int else "a text"
+        elif name == "shock_anonymous" and value not in SHOCK_ANONYMOUS:
+            what = "one of " + ", ".join(SHOCK_ANONYMOUS)
+        if what:
             raise HCAError(f"The setting {name!r} in {path} is not {what}.", hint="correct or delete the file")
     return Settings(**values)
 

@@ -31,6 +31,7 @@ def variables(directory: DataDirectory, state: State) -> dict[str, str | None]:
         "HCA_PROFILE": None,
         "HCA_DSS_URL": None,
         "HCA_UPLOAD_URL": None,
+        "HCA_SHOCK_URL": state.shock_url or None,
         "AWS_ENDPOINT_URL_S3": state.s3_url,
     }
     if settings.load(directory.settings).s3_endpoint:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from hca_core import versions
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class State:
-    """A serving process: the URL of its services, empty while it starts, and that of its S3 server."""
+    """A serving process: the URL of its services, empty while it starts, and those of its S3 and Shock servers.
+
+    Processes of former releases write no `shock_url`; one that still runs has no such server.
+    """
 
     pid: int
     started: str
     url: str = ""
     s3_url: str = ""
+    shock_url: str = ""
 
 
 def begin(directory: DataDirectory) -> State:
@@ -33,22 +37,23 @@ def begin(directory: DataDirectory) -> State:
     return state
 
 
-def ready(directory: DataDirectory, state: State, url: str, s3_url: str) -> None:
-    """Note that the process of `state` answers at `url`, also in the configuration for clients. Raises OSError.
+def ready(directory: DataDirectory, state: State) -> None:
+    """Note that the process of `state` answers at its URLs, also in the configuration for clients. Raises OSError.
 
-    That tells clients the secret of the upload service too, and is for its owner's eyes only.
+    That tells clients the secret of the upload service too, and is for its owner's eyes only. The Shock server is not
+    in it: HCA_SHOCK_URL is the one place that names that.
     """
     config = {
-        "AuthClient": {"swagger_url": f"{url}/swagger.json"},
-        "DSSClient": {"swagger_url": f"{url}/v1/swagger.json"},
+        "AuthClient": {"swagger_url": f"{state.url}/swagger.json"},
+        "DSSClient": {"swagger_url": f"{state.url}/v1/swagger.json"},
         "upload": {
-            "preprod_api_url_template": f"{url}/v1",
-            "s3_endpoint_url": s3_url,
+            "preprod_api_url_template": f"{state.url}/v1",
+            "s3_endpoint_url": state.s3_url,
             "api_keys": {upload.STAGE: data_directory.api_key(directory)},
         },
     }
     write_atomic(directory.config, json.dumps(config, indent=2).encode() + b"\n")
-    _write(directory, replace(state, url=url, s3_url=s3_url))
+    _write(directory, state)
 
 
 def clear(directory: DataDirectory) -> None:

@@ -10,9 +10,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hca_core.credentials import entries
-from hca_core.credentials.entries import Entry
-from hca_core.credentials.values import DEFAULT_PROFILE
 from hca_core.files import write_atomic
 
 if TYPE_CHECKING:
@@ -135,12 +132,6 @@ def key_id(key: RSAPrivateKey) -> str:
     """Return the thumbprint of the public key (RFC 7638), which is its `kid`."""
     members = json.dumps(_public_members(key), sort_keys=True, separators=(",", ":"))
     return _encoded(hashlib.sha256(members.encode()).digest())
-
-
-def write_credentials(path: Path, issuer: Issuer, lifetime: int) -> None:
-    """Write the first user's token to the file `path`, in the form of `hca`'s credential files. Raises OSError."""
-    entry = Entry(access_token=issuer.token(FIRST_USER, FIRST_GROUP, lifetime))
-    write_atomic(path, entries.document({issuer.url: entry}, DEFAULT_PROFILE))
 
 
 def _public_members(key: RSAPrivateKey) -> dict[str, str]:

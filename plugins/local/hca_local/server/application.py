@@ -1,8 +1,10 @@
-"""The whole of a deployment as one ASGI application: the services on one port, S3 on another."""
+"""The whole of a deployment as one ASGI application: the services on one port, S3 and Shock on two others."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from starlette.routing import Router
 
@@ -14,15 +16,20 @@ from hca_local.server import landing
 from hca_local.server.exchange import Exchange
 from hca_local.server.gateway import Gateway
 from hca_local.server.pages import not_found
+from hca_local.shock.service import ShockApplication
 from hca_local.upload import service as upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from hca_local.server.deployment import Deployment
     from hca_local.server.log import ServiceLog
+
+
+# Wherever it stands, since what finds no route may be meant to.
+_PREAUTH = re.compile("(preauth/+[^/]{0,4})[^/]*", re.IGNORECASE)
 
 
 def application(deployment: Deployment, log: ServiceLog) -> ASGIApp:
@@ -31,9 +38,10 @@ def application(deployment: Deployment, log: ServiceLog) -> ASGIApp:
     routes = [*service.routes(deployment), *landing.routes(deployment), *users, *upload.routes(deployment)]
     api = Router(routes, redirect_slashes=False, default=not_found)
     gateway = Gateway(api, ObjectService(deployment), log, read_only=_of_the_dss(deployment))
-    if deployment.buckets is None:
-        return gateway
-    return Ports(gateway, deployment.settings.s3_port, Logged(deployment.buckets, log))
+    buckets = gateway if deployment.buckets is None else Logged(deployment.buckets, log)
+    shock = Logged(ShockApplication(deployment.shock), log, ShockExchange)
+    ports = deployment.settings
+    return Ports({ports.port: gateway, ports.s3_port: buckets, ports.shock_port: shock})
 
 
 def _of_the_dss(deployment: Deployment) -> Callable[[str], bool] | None:
@@ -42,30 +50,43 @@ def _of_the_dss(deployment: Deployment) -> Callable[[str], bool] | None:
 
 
 class Ports:
-    """Sends what comes to `port` to the application `other`, everything else to `application`."""
+    """Sends each request to the application of the port that it came to."""
 
-    def __init__(self, application: ASGIApp, port: int, other: ASGIApp) -> None:
-        self.application = application
-        self.port = port
-        self.other = other
+    def __init__(self, applications: Mapping[int, ASGIApp]) -> None:
+        """Parameters: `applications` has those of all ports that are listened on."""
+        self.applications = applications
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        chosen = self.other if scope["server"][1] == self.port else self.application
-        await chosen(scope, receive, send)
+        await self.applications[scope["server"][1]](scope, receive, send)
 
 
 class Logged:
     """Writes a line to `log` for each answer of `application`."""
 
-    def __init__(self, application: ASGIApp, log: ServiceLog) -> None:
+    def __init__(self, application: ASGIApp, log: ServiceLog, exchange: type[Exchange] = Exchange) -> None:
+        """Parameters: `exchange` is what an answer goes through."""
         self.application = application
         self.log = log
+        self.exchange = exchange
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = Exchange(scope, send, [], self.log)
+        exchange = self.exchange(scope, send, [], self.log)
         try:
             await self.application(scope, receive, exchange.send)
         finally:
             exchange.end()
+
+
+class ShockExchange(Exchange):
+    """A request to Shock, in the log without the secret of a pre-authorized URL but for its start."""
+
+    def __init__(self, scope: Scope, send: Send, extra: list[tuple[bytes, bytes]], log: ServiceLog) -> None:
+        path: str = scope["path"]
+        shown = _PREAUTH.sub(r"\1...", path)
+        logged = scope if shown == path else {**scope, "raw_path": quote(shown).encode()}
+        super().__init__(logged, send, extra, log)
+
+    def _is_retried(self) -> bool:
+        return False  # Shock has no word for "later", and answers 500 to much that will never go well

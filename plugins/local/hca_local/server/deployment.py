@@ -20,6 +20,7 @@ from hca_local.replication import Replicator
 from hca_local.s3.keys import PermanentKeys
 from hca_local.s3.service import S3Service
 from hca_local.search.searcher import Searcher
+from hca_local.shock.shock import Shock
 from hca_local.staging.own import OwnSources
 from hca_local.staging.remote import RemoteSources
 from hca_local.store import database
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
 class Deployment:
     """A data directory that is being served; `records` belongs to the thread of the event loop.
 
-    `buckets` is the S3 server, None if another
-    one is used.
+    `buckets` is the S3 server, None if another one is used.
     """
 
     directory: DataDirectory
@@ -63,6 +63,7 @@ class Deployment:
     courier: Courier
     searcher: Searcher
     uploads: Uploads
+    shock: Shock
     buckets: S3Service | None
 
     def is_enabled(self, email: str) -> bool:
@@ -86,9 +87,11 @@ class Deployment:
         self.replicator.start()
         self.courier.start()
         self.uploads.start(self.records)
+        await self.shock.start()
 
     async def stop(self) -> None:
         """End the work in the background; what is unfinished waits in the store."""
+        await self.shock.stop()
         await self.uploads.stop()
         await self.courier.stop()
         await self.replicator.stop()
@@ -102,8 +105,10 @@ class Deployment:
         self.records.close()
 
 
-def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, log: ServiceLog) -> Deployment:
-    """Return the deployment of a data directory whose store exists, to be served at `url`.
+def opened(
+    directory: DataDirectory, settings: Settings, url: str, s3_url: str, shock_url: str, log: ServiceLog
+) -> Deployment:
+    """Return the deployment of a data directory whose store exists, to be served at `url`, and Shock at `shock_url`.
 
     Parameters: `s3_url` is the S3 server that files are registered from. Raises OSError, sqlite3.Error, ValueError.
     """
@@ -153,5 +158,6 @@ def opened(directory: DataDirectory, settings: Settings, url: str, s3_url: str, 
         courier=courier,
         searcher=Searcher(directory.store),
         uploads=uploads,
+        shock=Shock(directory.shock, records, writer, directory.store, settings, log, shock_url),
         buckets=buckets,
     )

@@ -179,7 +179,7 @@ def account(text: str) -> Account:
 def keep(connection: Connection, given: Account) -> None:
     """Let a user log in with his password, inside a transaction; one who is known gets the new one and keeps his token.
 
-    He is an administrator only if that is said once more. A full name tells clients that this is no mere name of an ACL.
+    He is an administrator only if that is said once more. A full name tells clients that he is not a mere name in ACLs.
     """
     uuid_of(connection, given.name)
     password, token = _hashed(given.password, secrets.token_bytes(_SALT_SIZE)), secrets.token_urlsafe(32)

@@ -5,11 +5,13 @@ from hca_local.fusillade import schema as fusillade
 from hca_local.identity import schema as identity
 from hca_local.identity import service_accounts
 from hca_local.search import schema as search
+from hca_local.shock import accounts_schema, preauth_schema, search_schema
+from hca_local.shock import schema as shock
 from hca_local.subscriptions import schema as subscriptions
 from hca_local.upload import schema as upload
 from hca_local.upload.buckets import schema as upload_buckets
 
-FORMAT = 4
+FORMAT = 5
 APPLICATION_ID = 0x48434131  # "HCA1": tells our database from anybody else's
 
 _OWN = """
@@ -111,6 +113,7 @@ CREATE TABLE owned_collections ( -- what GET /collections lists: the versions th
 # What came with which format; an older store gets the tables when it is opened.
 _OF_USERS = (fusillade.TABLES, identity.TABLES, service_accounts.SERVICE_ACCOUNT_TABLES)
 _OF_UPLOADS = (upload.TABLES, upload_buckets.TABLES)
+_OF_SHOCK = (accounts_schema.TABLES, shock.TABLES, search_schema.TABLES, preauth_schema.TABLES)
 _PARTS = (_OWN, search.TABLES, events.TABLES, subscriptions.TABLES)
 
 
@@ -118,5 +121,5 @@ def _joined(parts: tuple[str, ...]) -> str:
     return ";\n".join(part.strip().removesuffix(";") for part in parts)
 
 
-TABLES = _joined((*_PARTS, *_OF_USERS, *_OF_UPLOADS))
-NEW_IN = {3: _joined(_OF_USERS), 4: _joined(_OF_UPLOADS)}
+TABLES = _joined((*_PARTS, *_OF_USERS, *_OF_UPLOADS, *_OF_SHOCK))
+NEW_IN = {3: _joined(_OF_USERS), 4: _joined(_OF_UPLOADS), 5: _joined(_OF_SHOCK)}

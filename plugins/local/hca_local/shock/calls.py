@@ -1,0 +1,113 @@
+"""One request to Shock, and how it is answered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from starlette.responses import Response
+
+from hca_local.server import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import ASGIApp, Receive
+
+    from hca_local.shock.accounts import Caller
+    from hca_local.shock.forms import Form
+    from hca_local.shock.shock import Shock
+
+    Handler = Callable[["Call"], Awaitable[ASGIApp]]
+
+# As Go writes them, so that an answer can stand in a web page.
+_ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+class ShockError(Exception):
+    """A request that is refused: `status` is that of HTTP and of the envelope, `message` one sentence."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class DroppedError(Exception):
+    """The connection is to be closed without an answer, as the real server does where it fails (quirks only)."""
+
+
+class ClientGoneError(Exception):
+    """The client has closed the connection before its request was complete."""
+
+
+class Route(NamedTuple):
+    """What is done at a method and a path such as `/node/{id}/acl/{type}`; nobody logs in where it is `open`."""
+
+    method: str
+    pattern: str
+    handler: Handler
+    open: bool = False
+
+
+@dataclass
+class Call:
+    """A request: `ids` are the names in its path, `base` is where its client thinks that we are (http://host:port)."""
+
+    shock: Shock
+    method: str
+    ids: dict[str, str]
+    query: list[tuple[str, str]]
+    headers: dict[str, str]
+    receive: Receive
+    caller: Caller
+    base: str
+    _forms: list[Form] = field(default_factory=list)
+
+    def first(self, key: str) -> str | None:
+        """Return the first value of `key` in the query, None if it is not there."""
+        return next((value for name, value in self.query if name == key), None)
+
+    def has(self, key: str) -> bool:
+        """Tell whether `key` is in the query, with a value or without."""
+        return any(name == key for name, _ in self.query)
+
+    async def form(self) -> Form:
+        """Return the multipart form that the body is; its files go when the request ends, unless they are kept.
+
+        Raises ShockError (400), ClientGoneError, OSError.
+        """
+        from hca_local.shock import reading  # it needs the names of this module
+
+        form = await reading.form(self)
+        self._forms.append(form)
+        return form
+
+    async def body(self, most: int) -> bytes:
+        """Return the whole body. Raises ShockError (400) if it has more than `most` bytes, ClientGoneError."""
+        try:
+            return await requests.body(self.receive, most)
+        except requests.TooLargeError as error:
+            raise ShockError(400, f"The body may have {most} bytes.") from error
+
+    def close(self) -> None:
+        """Remove the files that came with the request and were not kept."""
+        for form in self._forms:
+            form.close()
+
+
+def answer(data: Any, status: int = 200, **paging: int) -> Response:
+    """Return the answer with `data` in the envelope; `paging` adds limit, offset and total_count to it."""
+    return document({"status": status, "data": data, "error": None, **paging}, status)
+
+
+def refusal(error: ShockError) -> Response:
+    """Return the answer to a request that is refused."""
+    return document({"status": error.status, "data": None, "error": [error.message]}, error.status)
+
+
+def document(content: Any, status: int = 200) -> Response:
+    """Return an answer that is the JSON `content`, without the envelope."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPED)
+    return Response(text.encode("utf-8", "replace"), status, media_type="application/json")
