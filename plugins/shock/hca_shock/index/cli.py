@@ -75,7 +75,9 @@ def build(
         else:
             made = shock.indexes.build(node_id, kind, number=number, **choices)
     if made is not None:
-        show([_row(name or kind, made)], _COLUMNS)
+        from hca_shock.index.indexes import name_of
+
+        show([_row(name or name_of(kind, number), made)], _COLUMNS)
 
 
 @index.command(cls=Verb, short_help="Send an index that was made here.")
@@ -186,7 +188,7 @@ def slice_(node_id: str, target: str | None, **choices: Any) -> None:
     hca shock slice ID --bytes 1000:500
     hca shock slice ID --part 2 --chunk-size 10485760 -o second.part
     hca shock slice ID --lines 1-100
-    hca shock slice ID --index column --part 3
+    hca shock slice ID --index column1 --part 3
     hca shock slice ID --region chr1:1-20000 --header
     hca shock slice ID --filter fq2fa -o reads.fasta
     """
@@ -208,11 +210,12 @@ _BAM = ("region", "header", "header_only", "count", "flag", "library", "mapq", "
 def _slice(slices: Slices, node_id: str, choices: dict[str, Any]) -> Iterator[bytes]:
     """Return the piece that the options name. Raises click.UsageError if they name two."""
     changes = {name: choices[name] for name in ("filter", "compression")}
+    parts = [*choices["parts"]]  # a tuple of two would be a range
     alignments = {name: choices[name] for name in _BAM}
     of_bam = choices["bam"] or any(one not in (None, False) for one in alignments.values())
     ways = {
         "--bytes": choices["bytes_"] is not None,
-        "--part or --index": bool(choices["parts"] or choices["index_name"]),
+        "--part or --index": bool(parts or choices["index_name"]),
         "--lines": choices["lines"] is not None,
         "--records": choices["records"] is not None,
         "--bam and its options": of_bam,
@@ -220,7 +223,7 @@ def _slice(slices: Slices, node_id: str, choices: dict[str, Any]) -> Iterator[by
     chosen = [way for way, given in ways.items() if given]
     if len(chosen) > 1:
         raise click.UsageError(f"One piece at a time: {' and '.join(chosen)} are several.", click.get_current_context())
-    if choices["chunk_size"] and (choices["index_name"] or not choices["parts"]):
+    if choices["chunk_size"] and (choices["index_name"] or not parts):
         raise click.UsageError("--chunk-size is for --part without --index.", click.get_current_context())
     if of_bam:
         return slices.bam(node_id, **alignments, **changes)
@@ -228,10 +231,10 @@ def _slice(slices: Slices, node_id: str, choices: dict[str, Any]) -> Iterator[by
         if choices[way] is not None:
             return slices.units(node_id, way[:-1], [choices[way]], **changes)
     if choices["index_name"]:
-        return slices.units(node_id, choices["index_name"], choices["parts"], **changes)
-    if choices["parts"]:
+        return slices.units(node_id, choices["index_name"], parts, **changes)
+    if parts:
         size = {"chunk_size": choices["chunk_size"]} if choices["chunk_size"] else {}
-        return slices.part(node_id, choices["parts"], **size, **changes)
+        return slices.part(node_id, parts, **size, **changes)
     seek, length = choices["bytes_"] or (0, None)
     return slices.bytes(node_id, seek, length, **changes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from itertools import pairwise
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from hca_shock.server import Server
 
     Ask = list[tuple[str, str | None]]
-    FormOf = tuple[str, list[tuple[str, str]], str, bytes]  # kind of index, values, name and content of the file
+    FormOf = tuple[list[tuple[str, str]], str, bytes]  # values, name and content of the file
 
 KINDS = ("line", "record", "chunkrecord", "bai", "column", "subset", "size")
 # What building these does to the server in use everywhere (service contract §0.4).
@@ -31,6 +30,7 @@ _DEADLY = {
 }
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _OURS = "hca local"
+_UNLISTED = "bai"  # made while the request lasts; not every server lists it
 _FIRST_WAIT, _MOST_WAIT = 0.02, 2.0
 _GRACE_SECONDS = 1.0  # for which an index may look as one that was lost
 
@@ -60,7 +60,7 @@ class Indexes:
         wait: bool = True,
         timeout: float = 3600.0,
     ) -> Index | None:
-        """Let the server build an index and return it, or None with `wait` off, when it is only begun.
+        """Let the server build an index and return it, or None if it does not list it (bai), or `wait` is off.
 
         Parameters: `kind` is line, record, chunkrecord, bai, column (of a table that is sorted by the column `number`,
         from 1) or size; `rebuild` builds one that is there anew; `force` asks for what ends or harms most servers.
@@ -73,7 +73,9 @@ class Indexes:
             raise UsageError("the index of a column, and no other, needs the number of the column, from 1")
         params: Ask = [] if number is None else [("number", str(number))]
         self._refuse(kind, force=force)
-        return self._built(node_id, kind, params, None, rebuild=rebuild, wait=wait, timeout=timeout)
+        return self._built(
+            node_id, kind, name_of(kind, number), params, None, rebuild=rebuild, wait=wait, timeout=timeout
+        )
 
     def subset(
         self,
@@ -98,8 +100,8 @@ class Indexes:
         self._refuse("subset", force=force)
         content = "".join(f"{number}\n" for number in numbers).encode()
         fields = [("index_name", name), ("parent_index", parent)]
-        form = ("subset", fields, "subset_indices", content)
-        return self._built(node_id, name, [], form, rebuild=rebuild, wait=wait, timeout=timeout)
+        form = (fields, "subset_indices", content)
+        return self._built(node_id, "subset", name, [], form, rebuild=rebuild, wait=wait, timeout=timeout)
 
     def upload(
         self,
@@ -182,6 +184,7 @@ class Indexes:
     def _built(
         self,
         node_id: str,
+        kind: str,
         name: str,
         params: Ask,
         form: FormOf | None,
@@ -190,7 +193,6 @@ class Indexes:
         wait: bool,
         timeout: float,
     ) -> Index | None:
-        path = ["node", node_id, "index", form[0] if form else name]
         with self._server.changing(node_id):
             node = self._with_file(node_id)
             patience = _Patience(self._server, f"the index {name!r} of {node_id}", timeout)
@@ -200,16 +202,16 @@ class Indexes:
             old = node.indexes.get(name)
             if name == "size" and old is not None:
                 return old
-            if old is not None and _is_usable(old, node) and not rebuild:
+            if old is not None and _is_usable(name, old, node) and not rebuild:
                 raise UsageError(f"{node_id} has an index {name!r} already", hint="--rebuild builds it anew")
             for attempt in (1, 2):
                 again: Ask = [("force_rebuild", "1")] if old or attempt == 2 else []
-                made = _form(*form[1:]) if form else None
-                self._server.call("PUT", *path, params=[*params, *again], form=made)
+                made = _form(*form) if form else None
+                self._server.call("PUT", "node", node_id, "index", kind, params=[*params, *again], form=made)
                 if not wait:
                     return None
                 index = self._ready(node_id, name, old if rebuild else None, patience)
-                if index is not None:
+                if index is not None or name == _UNLISTED:
                     return index
                 log.logger().info("the server has lost the index %s of %s while it built it; once more", name, node_id)
         raise ShockNodeError(f"the server loses the index {name!r} of {node_id}", hint="try it again when it is idle")
@@ -220,7 +222,12 @@ class Indexes:
         while True:
             node = self._server.node(node_id)
             index = node.indexes.get(name)
-            if index is not None and _is_done(node_id, name, index) and _is_usable(index, node) and index != before:
+            if (
+                index is not None
+                and _is_done(node_id, name, index)
+                and _is_usable(name, index, node)
+                and index != before
+            ):
                 return index
             if index is not None and index.locked:
                 lost_since = None
@@ -229,6 +236,11 @@ class Indexes:
             elif time.monotonic() - lost_since > _GRACE_SECONDS:
                 return index if index is not None and index == before else None
             patience.wait()
+
+
+def name_of(kind: str, number: int | None = None) -> str:
+    """Return what the server calls the index that it builds of a kind: each column has one of its own."""
+    return kind if number is None else f"{kind}{number}"
 
 
 class _Patience:
@@ -259,8 +271,10 @@ def _is_done(node_id: str, name: str, index: Index) -> bool:
     return False
 
 
-def _is_usable(index: Index, node: Node) -> bool:
-    return index.locked is None and index.created_on is not None and (index.total_units > 0 or node.file.size == 0)
+def _is_usable(name: str, index: Index, node: Node) -> bool:
+    # What samtools uses has no units.
+    has_units = index.total_units > 0 or name == _UNLISTED or node.file.size == 0
+    return index.locked is None and index.created_on is not None and has_units
 
 
 def _check_name(name: str) -> None:
@@ -271,4 +285,4 @@ def _check_name(name: str) -> None:
 def _form(fields: list[tuple[str, str]], field: str, content: Any) -> Any:
     from hca_shock.forms import FilePart, Form
 
-    return Form(fields, [FilePart(field, os.path.basename(field), content)])
+    return Form(fields, [FilePart(field, field, content)])

@@ -27,7 +27,7 @@ class Slices:
     """Gives pieces of files as iterators of bytes.
 
         for block in slices.lines(node_id, 1, 100):
-            sys.stdout.buffer.write(block)
+            file.write(block)
 
     What is asked for is compared with what the server knows of the node before it is asked for: the server answers with
     nothing where there is nothing. All methods take `filter` (fq2fa: FASTQ becomes FASTA; anonymize: sequences get new
@@ -115,7 +115,11 @@ class Slices:
                 f"the index {index!r} of {node_id} {_state(found.locked.error)}",
                 hint=f"hca shock index wait {node_id} {index}",
             )
-        ranges = _ranges(parts, found.total_units, f"units in the index {index!r} of {node_id}") if parts != () else []
+        ranges = (
+            _ranges(parts, found.total_units, f"units in the index {index!r} of {node_id}")
+            if parts or parts == 0
+            else []
+        )
         return self._told(node, [("index", index), *_asked(ranges), *changed], expects=True)
 
     def bam(
@@ -201,7 +205,7 @@ def asked_changes(filter: str | None, compression: str | None) -> Ask:
 
 def _ranges(parts: Part | Sequence[Part], most: int, what: str) -> list[tuple[int, int]]:
     """Return parts as ranges, each within the 1 to `most` that there are. Raises UsageError."""
-    single = isinstance(parts, int) or (isinstance(parts, tuple) and len(parts) == 2 and isinstance(parts[0], int))
+    single = isinstance(parts, int) or (isinstance(parts, tuple) and [type(one) for one in parts] == [int, int])
     listed: Iterable[Part] = [parts] if single else parts  # type: ignore[list-item, assignment]
     ranges = [(one, one) if isinstance(one, int) else (one[0], one[1]) for one in listed]
     if not ranges:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import UsageError
 from hca_shock.query import expressions
-from hca_shock.query.expressions import Query
+from hca_shock.query.asking import Query, combined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+_OWNER = "owner="
 RIGHTS = ("owner", "read", "write", "delete")
 # What the server or its framework takes for itself in a query of nodes (service contract §0.3, §7).
 _TAKEN = frozenset(
@@ -31,11 +32,14 @@ def chosen(
 
     Parameters: `where` are conditions in words, `attributes` exact values, `users` names for each of RIGHTS, `public`
     those of RIGHTS that everybody has, `verbatim` keys and values in the server's own language, which are sent unread.
-    Raises UsageError.
+    A condition owner=USER asks for nodes of that user. Raises UsageError.
     """
-    return expressions.combined(
+    words = [where] if isinstance(where, str) else [*where]
+    owners = [word.removeprefix(_OWNER) for word in words if word.startswith(_OWNER)]
+    return combined(
         [
-            expressions.parsed(where),
+            expressions.parsed(word for word in words if not word.startswith(_OWNER)),
+            _users("owner", owners),
             expressions.of_attributes(attributes or {}),
             *(_users(right, names) for right, names in (users or {}).items()),
             Query(tuple((f"public_{_right(right)}", "1") for right in public)),

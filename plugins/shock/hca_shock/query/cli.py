@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hca_core.output import Show
     from hca_shock.node import Node
-    from hca_shock.query.expressions import Query
+    from hca_shock.query.asking import Query
 
 _COLUMNS = ("id", "type", "size", "created_on", "name")
 _FLUSHED = 100  # rows, after which what was written is sent on
@@ -33,7 +33,7 @@ _FLUSHED = 100  # rows, after which what was written is sent on
 @click.option("--name", metavar="NAME", help="The same as name=NAME.")
 @click.option("--type", "kind", metavar="TYPE", help="The same as type=TYPE: basic, copy, subset, parts, virtual.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="The same as tags=TAG.")
-@click.option("--owner", "owners", multiple=True, metavar="USER", help="Nodes of this user.")
+@click.option("--owner", "owners", multiple=True, metavar="USER", help="The same as owner=USER.")
 @click.option("--reader", "readers", multiple=True, metavar="USER", help="Nodes that this user was allowed to read.")
 @click.option("--writer", "writers", multiple=True, metavar="USER", help="Nodes that this user was allowed to write.")
 @click.option("--deleter", "deleters", multiple=True, metavar="USER", help="Nodes that this user may delete.")
@@ -65,9 +65,10 @@ def ls(
 
     A CONDITION is a word: NAME=VALUE, NAME!=VALUE, NAME<VALUE (or <=, >, >=), NAME (is there), !NAME (is not there).
     id, name, size, md5, format, type, tags, version, priority, created_on, last_modified and expiration are the node's
-    own, node.PATH is any field of it; every other NAME, as attributes.NAME for certain, is an attribute, and dots lead
-    into it. A VALUE may begin or end with an asterisk, which stands for anything; in double quotes it is that text and
-    nothing else. Sizes may be written as 10M, times as 2026-01-31 or 2026-01-31T12:00:00Z (in UTC).
+    own, owner=USER asks for its owner, and node.PATH is any field of it. Every other NAME, as attributes.NAME for
+    certain, is an attribute; dots lead into it. A VALUE may begin or end with an asterisk, which stands for anything;
+    in double quotes it is that text and nothing else. Sizes may be written as 10M, times as 2026-01-31 or
+    2026-01-31T12:00:00Z (in UTC).
 
     What the server can't compare (true and false, fractions, the empty text) is compared here, and a line tells so.
     Rows are written as they come, but for the formats table, json and yaml.
@@ -106,11 +107,11 @@ def _query(where: Sequence[str], choices: dict[str, Any]) -> Query:
     words = [*where, *(f"tags={tag}" for tag in choices["tags"])]
     words += [f"name={choices['name']}"] if choices["name"] else []
     words += [f"type={choices['kind']}"] if choices["kind"] else []
+    words += [f"owner={owner}" for owner in choices["owners"]]
     verbatim = [(f"attributes.{key}", value) for key, value in map(_pair, choices["attributes"])]
     return chosen(
         words,
         users={
-            "owner": choices["owners"],
             "read": choices["readers"],
             "write": choices["writers"],
             "delete": choices["deleters"],

@@ -43,7 +43,7 @@ def same(value: Any, text: str) -> bool:
         return value == text
     if value is None or isinstance(value, bool):
         return json.dumps(value) == text
-    return is_numeric(value) and is_number(text) and bool(value == number(text))
+    return is_number(text) and bool(value == number(text))
 
 
 def is_numeric(value: Any) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import UsageError
 from hca_shock.node import moment
 from hca_shock.query import comparing, fields
+from hca_shock.query.asking import Query, Test, combined
 from hca_shock.query.fields import Field, Kind
 
 if TYPE_CHECKING:
@@ -27,42 +28,6 @@ _RANGE = re.compile(r"[\[\]].*;.*[\[\]]", re.DOTALL)
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|();]")
 _HIGHEST = "\U0010ffff"
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Test:
-    """A comparison that is made here: one of the values of `field` must fulfil `fits`; with `negated`, none may."""
-
-    field: Field
-    fits: Callable[[Any], bool]
-    negated: bool = False
-
-    def holds(self, raw: Mapping[str, Any]) -> bool:
-        """Tell whether a node, as the server sent it, is meant."""
-        return any(map(self.fits, self.field.values(raw))) != self.negated
-
-
-@dataclass(frozen=True)
-class Query:
-    """Which nodes are meant: what the server is asked, what is compared here, what a person should know of that."""
-
-    params: tuple[tuple[str, str], ...] = ()
-    tests: tuple[Test, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def holds(self, raw: Mapping[str, Any]) -> bool:
-        """Tell whether a node that the server gave is meant."""
-        return all(test.holds(raw) for test in self.tests)
-
-
-def combined(queries: Iterable[Query]) -> Query:
-    """Return what asks for the nodes that all of `queries` mean."""
-    parts = tuple(queries)
-    return Query(
-        tuple(param for one in parts for param in one.params),
-        tuple(test for one in parts for test in one.tests),
-        tuple(note for one in parts for note in one.notes),
-    )
 
 
 def parsed(words: str | Iterable[str]) -> Query:
@@ -163,9 +128,11 @@ def _differs(field: Field, text: str) -> Query:
     if field.kind is Kind.TIME:
         return Query((), tuple(replace(test, negated=True) for test in equal.tests), _notes(field, f"!={text}"))
     told = _unquoted(field, text)
+    if text == "null":  # what is not there is null, too
+        return Query(((field.path, ""),), (Test(field, _same(text), negated=True),))
     asked = equal.params[0][1]
     params: tuple[tuple[str, str], ...] = ()
-    if not equal.tests and "*" not in asked and asked != "null":
+    if not equal.tests and "*" not in asked:
         params = ((field.path, f"!{asked}"),)
         if field.is_hidden:
             return Query(params)  # the server's word is all there is

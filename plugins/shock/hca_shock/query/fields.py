@@ -66,6 +66,11 @@ def named(name: str) -> Field:
     if name in _WELL_KNOWN:
         path, kind = _WELL_KNOWN[name]
         return Field(name, path, kind)
+    if name == "owner":
+        raise UsageError(
+            "the owner of a node can only be asked for as owner=USER",
+            hint="attributes.owner is the attribute of that name",
+        )
     root, _, rest = name.partition(".")
     path = rest if root == "node" and rest else name if root == "attributes" and rest else f"attributes.{name}"
     parts = path.split(".")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hca_core import log
 from hca_core.errors import UsageError
 from hca_shock.node import Node
+from hca_shock.query.asking import Query
 from hca_shock.query.choosing import chosen
-from hca_shock.query.expressions import Query
 from hca_shock.query.fields import named
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Queries:
     """Finds nodes on a server.
 
         for node in queries.nodes(["project=P1", "size>1M"]):
-            print(node.id, node.file.name)
+            found.append(node.file.name)
 
     Conditions are words as of the command line (hca_shock.query.expressions), one text or several, or a Query.
     """

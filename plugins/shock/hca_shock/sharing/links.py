@@ -10,17 +10,17 @@ from hca_core.errors import UsageError
 from hca_shock.errors import ShockError, ShockNodeError
 from hca_shock.forms import Form, fits
 from hca_shock.index.slices import asked_changes
+from hca_shock.sharing.archives import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hca_shock.query.expressions import Query
+    from hca_shock.query.asking import Query
     from hca_shock.server import Server
 
     Ask = list[tuple[str, str | None]]
 
 _PREFIX = "/preauth/"
-FORMATS = ("zip", "tar")
 
 
 @dataclass(frozen=True)

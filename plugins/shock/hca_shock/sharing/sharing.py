@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from hca_core import log
 from hca_core.errors import UsageError
+from hca_shock.query.asking import Query
 from hca_shock.query.choosing import chosen
-from hca_shock.query.expressions import Query
 from hca_shock.query.listing import Queries
 from hca_shock.sharing import archives, copying, links
 
@@ -53,7 +53,7 @@ class Sharing:
         ends with); `told` hears how many bytes have come. Raises UsageError, NotFoundError if no node has a file,
         IntegrityError, ShockApiError, NetworkError, OSError; then there is no archive.
         """
-        return archives.make(self._server, self._nodes(where, [*ids]), path, format, told)
+        return archives.make(self._server, self._nodes(*_meant(where, ids)), path, format, told)
 
     def archive_url(
         self, where: Where = (), *, ids: Iterable[str] = (), format: str = "zip", name: str | None = None
@@ -63,18 +63,20 @@ class Sharing:
         Parameters as of `archive`; `name` is that of the archive. Of a single file the server makes no archive. Raises
         UsageError if the server can't be told which nodes are meant, ShockApiError.
         """
-        listed = [*dict.fromkeys(ids)]
-        query = _query(where)
+        query, listed = _meant(where, ids)
         if listed or query.tests:
-            nodes = [*self._nodes(query, listed)]
-            wanted = [node for node in nodes if node.file.exists or node.type == "subset"]
-            link = links.of_nodes(self._server, [node.id for node in wanted], format, name)
+            wanted = [node.id for node in self._nodes(query, listed) if node.file.exists or node.type == "subset"]
+            link = links.of_nodes(self._server, wanted, format, name)
             count = len(wanted)
         else:
             count = Queries(self._server).count(query)
             link = links.of_query(self._server, query, format, name)
         if link.files is not None and link.files != count:
-            log.logger().warning("%d nodes are meant, and the server puts %d files into the archive", count, link.files)
+            log.logger().warning(
+                "of %d nodes the server puts %d into the archive; it leaves out those without a file", count, link.files
+            )
+        if link.files == 1:
+            log.logger().info("a single file comes as it is, not in an archive")
         return link
 
     def copy(
@@ -95,17 +97,17 @@ class Sharing:
         """
         return copying.copy(self._server, node_id, target, data=data, attributes=attributes, via=via, told=told)
 
-    def _nodes(self, where: Where, ids: Sequence[str]) -> Iterator[Node]:
-        """Return the nodes that are meant. Raises UsageError if it is not said, or said in two ways."""
-        query = _query(where)
-        if ids and (query.params or query.tests):
-            raise UsageError("nodes are named by conditions or by ids, not by both")
-        if not ids and not (query.params or query.tests):
-            raise UsageError("which nodes are meant is not said", hint="a condition names them, as in project=P1")
-        if ids:
-            return (self._server.node(one) for one in dict.fromkeys(ids))
-        return Queries(self._server).nodes(query)
+    def _nodes(self, query: Query, ids: Sequence[str]) -> Iterator[Node]:
+        return (self._server.node(one) for one in ids) if ids else Queries(self._server).nodes(query)
 
 
-def _query(where: Where) -> Query:
-    return where if isinstance(where, Query) else chosen(where)
+def _meant(where: Where, ids: Iterable[str]) -> tuple[Query, list[str]]:
+    """Return the query and the ids by which nodes are named, one of them empty. Raises UsageError."""
+    query = where if isinstance(where, Query) else chosen(where)
+    listed = [*dict.fromkeys(ids)]
+    named = bool(query.params or query.tests)
+    if named and listed:
+        raise UsageError("nodes are named by conditions or by ids, not by both")
+    if not named and not listed:
+        raise UsageError("which nodes are meant is not said", hint="a condition names them, as in project=P1")
+    return query, listed
