@@ -37,6 +37,7 @@ bench: $(VENV)/developing      ## measure against the peers of this field
 	$(BIN)/python benchmarks/upload.py
 	$(BIN)/python benchmarks/areas.py
 	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/shock.py
 
 clean:                         ## forget the virtual environment and what the demo left
 	rm -rf $(VENV) demo

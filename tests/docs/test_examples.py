@@ -8,6 +8,9 @@ Blocks of a page run in their order, in one shell and one Python session, in one
     ```console             commands after "$ " with their output; "..." stands for lines, or for a part of one
     ```output              what the block before it writes to stdout
     ```LANGUAGE file=PATH  the content of a file, which is written
+
+Of a table with the columns `curl` and `hca shock` every row is run: first what is in its first cell, then what is in
+its second one. Where both write bytes of a file (`cat`, `slice`) they must write the same.
 """
 
 from __future__ import annotations
@@ -31,8 +34,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BIN = Path(sys.executable).parent
-LANGUAGES = {"bash", "console", "output", "python"}
-SECONDS = 90
+LANGUAGES = {"bash", "console", "output", "pairs", "python"}
+SECONDS = 240
+PROGRAMS = ("jq", "curl", "bzip2")  # pages that use them are run where they are installed
+PAIRS = "| curl | `hca shock` |"  # how a table of commands and their equivalents begins
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the examples are for a POSIX shell")
 
@@ -71,6 +76,11 @@ def blocks(page: Path) -> list[Block]:
     lines = page.read_text(encoding="utf-8").splitlines()
     position = 0
     while position < len(lines):
+        if lines[position].startswith(PAIRS):
+            start = position + 2  # below the line under the head
+            position = next((at for at in range(start, len(lines)) if not lines[at].startswith("|")), len(lines))
+            found.append(Block(start + 1, "pairs", "", "\n".join(lines[start:position]) + "\n"))
+            continue
         fence = re.match(r"(\s*)(`{3,})(\S*)\s*(.*)$", lines[position])
         position += 1
         if not fence:
@@ -95,6 +105,17 @@ def commands(block: Block) -> list[tuple[str, list[str]]]:
         else:
             assert found, f"line {block.line}: a console block begins with '$ '"
             found[-1][1].append(line)
+    return found
+
+
+def pairs(block: Block) -> list[tuple[int, list[str], list[str]]]:
+    """Return the rows of a table of commands that can be run here: line, commands on the left, and on the right."""
+    found = []
+    for number, row in enumerate(block.text.splitlines()):
+        cells = [cell.replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+        left, right = (re.findall(r"`([^`]+)`", cell) for cell in cells[:2])
+        if shutil.which("samtools") or "bai" not in row:
+            found.append((block.line + number, left, right))
     return found
 
 
@@ -142,6 +163,13 @@ def script(listed: list[Block], docs: Path) -> str:
             parts.append("__status=0")
             for number, (command, _) in enumerate(commands(block)):
                 parts.append(f"{{\n(exit $__status)\n{command}\n}} > {place}.{number} 2>&1\n__status=$?")
+        elif block.language == "pairs":
+            for line, *sides in pairs(block):
+                parts += [f"echo {line} > {docs}/step", "trap __fail ERR"]
+                for side, given in zip(("left", "right"), sides, strict=True):
+                    text = "\n".join(given)
+                    parts.append(f"{{\n:\n{text}\n}} > {docs}/{line}.{side} 2>> {docs}/{line}.err")
+                parts.append("trap - ERR")
     return "\n".join([*parts, f"echo done > {docs}/step"]) + "\n"
 
 
@@ -156,6 +184,11 @@ def problems(listed: list[Block], docs: Path) -> list[str]:
         elif block.language == "console":
             for number, (command, expected) in enumerate(commands(block)):
                 found += _difference(block.line, expected, docs / f"{block.line}.{number}", f"$ {command}\n")
+        elif block.language == "pairs":
+            for line, left, right in pairs(block):
+                if left and re.match(r"hca shock (cat|slice)\b(?!.* -o )", right[-1]):
+                    one, other = (Path(f"{docs}/{line}.{side}").read_bytes() for side in ("left", "right"))
+                    found += [] if one == other else [f"line {line}: {one[:200]!r} is not {other[:200]!r}"]
         before = block
     return found
 
@@ -221,8 +254,8 @@ def run_page(listed: list[Block], folder: Path, deployment: str | None, **variab
             subprocess.run(["hca", "local", "down", "--data", state.parent], env=settings, check=False, timeout=30)
     step = (docs / "step").read_text().strip() if (docs / "step").exists() else "0"
     if process.returncode or step != "done":
-        told = [docs / "page.out", docs / f"{step}.out", docs / f"{step}.err"]
-        texts = [file.read_text(encoding="utf-8") for file in told if file.exists()]
+        told = [docs / "page.out", *(docs / f"{step}.{part}" for part in ("out", "left", "right", "err"))]
+        texts = [file.read_text(encoding="utf-8", errors="replace")[-4000:] for file in told if file.exists()]
         pytest.fail(f"the block at line {step} fails\n" + "\n".join(texts), pytrace=False)
     if found := problems(listed, docs):
         pytest.fail("\n\n".join(found), pytrace=False)
@@ -272,8 +305,10 @@ def runs(
 @pytest.mark.timeout(900)  # the first one waits for others; each page has its own limit
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_example_runs_as_printed(page: Path, runs: dict[Path, Future[None]]) -> None:
-    if not shutil.which("jq") and any("jq " in block.text for block in examples(page)):
-        pytest.skip("the page uses jq, which is not installed")
+    code = "\n".join(block.text for block in examples(page))
+    missing = [name for name in PROGRAMS if re.search(rf"\b{name} ", code) and not shutil.which(name)]
+    if missing:
+        pytest.skip(f"the page uses what is not installed: {', '.join(missing)}")
     runs[page].result()
 
 
@@ -318,4 +353,20 @@ def test_a_wrong_output_is_found(tmp_path: Path) -> None:
         "```python\nx = 1\n```\n```python\nprint(x)\n```\n```output\n2\n```\n```console\n$ echo a\nb\n```\n"
     )
     with pytest.raises(pytest.fail.Exception, match=r"(?s)line 8: expected:\n2.*line 11: \$ echo a"):
+        run_page(blocks(page), tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("| `x=1` `false` | `true` |", "line 6 fails"),
+        ("| `true` | `false` | a note with `true` |", "line 6 fails"),
+        ("| `echo a \\| tr a b` | `hca shock slice b` | |", "line 6: b'b\\\\n' is not b'slice b\\\\n'"),
+    ],
+)
+def test_a_failing_row_of_a_table_is_found(tmp_path: Path, row: str, told: str) -> None:
+    page = tmp_path / "page.md"
+    function = """```bash\nhca() { echo "${@:2}"; }\n```\n"""
+    page.write_text(f"{function}{PAIRS}\n|---|---|\n{row}\n| `echo slice c` | `hca shock slice c` |\n")
+    with pytest.raises(pytest.fail.Exception, match=told):
         run_page(blocks(page), tmp_path, None)
