@@ -6,6 +6,7 @@ cluster file systems they do nothing (NFS, Lustre and GPFS often have none).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import threading
@@ -15,6 +16,7 @@ from typing import BinaryIO
 
 SUFFIX = ".part"
 OLD_SECONDS = 3600.0
+_LONGEST = 140  # bytes of a name that a part has in its own
 
 
 def new(target: str) -> str:
@@ -81,6 +83,10 @@ def size(path: str) -> int:
 
 def _prefix(target: str) -> str:
     folder, name = os.path.split(target)
+    raw = os.fsencode(name)
+    if len(raw) > _LONGEST:  # with what follows it would be longer than a name may be
+        digest = hashlib.md5(raw, usedforsecurity=False).hexdigest()
+        name = f"{raw[: _LONGEST - len(digest)].decode('ascii', 'ignore')}{digest}"
     return os.path.join(folder, f".{name}.")
 
 

@@ -17,6 +17,7 @@ import time
 import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 
@@ -640,3 +641,14 @@ def test_another_digest_is_checked_and_told_by_its_name(remote, service, tmp_pat
     os.unlink(wanted.target)
     other = dataclasses.replace(wanted, digest="0" * 32, algorithm="md5")
     assert f"expected md5 {'0' * 32}, received {md5}" in fetch_failing(other, IntegrityError)
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "\N{GREEK SMALL LETTER ALPHA}" * 127])
+def test_a_name_that_is_as_long_as_names_may_be(remote, service, name):
+    wanted = remote(name=name)
+    (part := part_of(wanted, DATA[:HALF], dead_owner())).stat()
+    other = remote(name=f"{name[:-1]}x")
+    assert parts.of(other.target) == []
+    assert parts.of(wanted.target) == [str(part)]
+    service.on("GET", f"/{quote(name)}").reply(body=DATA, ranges=True)
+    assert fetch_whole(wanted).fetched == len(DATA) - HALF
