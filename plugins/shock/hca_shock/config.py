@@ -70,7 +70,7 @@ def base_url(text: str) -> str:
 
     Raises UsageError if it is neither.
     """
-    given = text.strip().rstrip("/").removesuffix("/node").rstrip("/")
+    given = text.strip()
     url = given if "://" in given else f"http://{given}"
     try:
         parts = urlsplit(url)
@@ -81,9 +81,9 @@ def base_url(text: str) -> str:
         raise UsageError(f"{text!r} is not the URL of a server", hint="it looks like http://HOST:7445")
     if parts.username is not None:
         raise UsageError("names and passwords don't belong into URLs", hint="use --user NAME, or hca shock login")
-    if port is None and parts.scheme == "http":
-        return f"http://{parts.netloc}:{DEFAULT_PORT}{parts.path}"
-    return url
+    port_added = f":{DEFAULT_PORT}" if port is None and parts.scheme == "http" else ""
+    path = parts.path.rstrip("/").removesuffix("/node").rstrip("/")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(':')}{port_added}{path}"
 
 
 def basic(name: str, password: str) -> str:

@@ -10,7 +10,7 @@ import re
 from hca_core.errors import HCAError, LoginError, NetworkError, NotFoundError, PartialError, one_line
 
 # What the server puts before the reason: `err@node_Create: (node.CreateNodeUpload) (node.Update) reason`.
-_INNER_NAMES = re.compile(r"^(?:\s*err:?@\w+:|\s*\([\w.@]+\)|\s*\[\w+\])+\s*")
+_INNER_NAMES = re.compile(r"^(?:\s*err:?@[\w ]+:|\s*\([\w.@]+\)|\s*\[\w+\])+\s*")
 _LOGIN_TEXTS = ("invalid authorization", "no authorization", "user unauthorized", "auth error", "invalid auth")
 _MISSING_TEXTS = ("node not found", "preauth load: not found")
 _LOCKED_TEXTS = ("is locked", "node locked", "file locked")

@@ -46,7 +46,7 @@ class FilePart:
 class Form:
     """A form of `fields` (name, value) and `files`; `len` is its length in bytes, iterating yields them.
 
-    Raises UsageError for an empty value, at which the server would stop reading, and for one with a line break.
+    Raises UsageError for an empty value, at which the server would stop reading.
     """
 
     def __init__(self, fields: Sequence[tuple[str, str]] = (), files: Sequence[FilePart] = ()) -> None:

@@ -103,6 +103,7 @@ def _made(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--anew", is_flag=True, help="Don't go on with an upload that broke off.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=16, show_default=True, help="Files to send side by side.")
 @click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
+@click.option("--ids", is_flag=True, help="Write only the ids of the nodes, one a line.")
 @_made
 @output_options("table")
 def put(
@@ -115,6 +116,7 @@ def put(
     anew: bool,
     jobs: int,
     no_progress: bool,
+    ids: bool,
     **options: Any,
 ) -> None:
     """Make a node of each FILE; - is standard input. What has arrived is compared by size and MD5.
@@ -132,17 +134,21 @@ def put(
     description = _description(options)
     description.check()
     modes = [mode for mode in _MODES if options[mode]]
-    _check_modes(files, modes, options)
+    for_files = {"compression": compression, "part-size": part_size, "whole": whole, "anew": anew, "node": node_id}
+    _check_modes(files, modes, options, for_files)
+    options["node_id"] = node_id
     if modes:
         with client() as shock:
-            _show_nodes(show, _made_of(shock.server, modes[0], description, options))
+            _show_nodes(show, _made_of(shock.server, modes[0], description, options), ids=ids)
         return
     order = putting.Order(
         compression=compression, part_size=part_size, whole=whole, jobs=jobs, resume=not anew, node_id=node_id
     )
     if files == ("-",):
+        if whole or anew or node_id:
+            raise UsageError("standard input makes a new node, in parts if it has much", hint="give - alone")
         with client() as shock:
-            _show_nodes(show, [_from_stdin(shock.server, description, order, bar=not no_progress)])
+            _show_nodes(show, [_from_stdin(shock.server, description, order, bar=not no_progress)], ids=ids)
         return
     if "-" in files:
         raise UsageError("standard input can't be put together with files", hint="give - alone")
@@ -152,12 +158,14 @@ def put(
     total = sum(reading.size for reading in readings)
     with client() as shock, bytes_bar(total, enabled=not no_progress, files=len(readings)) as bar:
         outcomes = list(putting.put(shock.server, readings, description, order, bar))
-    _tell(show, outcomes)
+    places = {path: place for place, path in enumerate(files)}
+    outcomes.sort(key=lambda one: places[one.path])
+    _tell(show, outcomes, ids=ids)
 
 
 @click.command(cls=Verb, short_help="Download files of nodes, verified.")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@click.option("-o", "--output-file", metavar="FILE", help="Write the only file here.  [default: its own name]")
+@click.option("-o", "--to", "output_file", metavar="FILE", help="Write the only file here.  [default: its own name]")
 @click.option("-d", "--directory", metavar="DIR", default=".", help="Write the files there.  [default: here]")
 @click.option("--by-id", is_flag=True, help="Call the files as their nodes.")
 @click.option("--force", is_flag=True, help="Replace files that have another content.")
@@ -190,14 +198,20 @@ def get(
     from hca_shock.transfer import getting
 
     if output_file and len(ids) > 1:
-        raise UsageError("one --output-file does not do for several nodes", hint="give --directory")
+        raise UsageError("one file does not do for several nodes", hint="give --directory")
+    if output_file == "-":
+        raise UsageError("get writes files", hint="hca shock cat writes to standard output")
+    folder = os.path.dirname(output_file or "")
+    if folder and not os.path.isdir(folder):
+        raise UsageError(f"there is no directory {folder}", hint="make it, or give --directory")
     with client() as shock:
         nodes = [shock.node(one) for one in dict.fromkeys(ids)]
         wanted = [(nodes[0], output_file)] if output_file else getting.targets(nodes, directory, by_id=by_id)
         total = sum(node.file.size for node in nodes)
         with bytes_bar(total, enabled=not no_progress, files=len(nodes)) as bar:
             found = getting.get(shock.server, wanted, bar, jobs=jobs, connections=connections, force=force)
-            outcomes = list(found)
+            places = {node.id: place for place, node in enumerate(nodes)}
+            outcomes = sorted(found, key=lambda one: places[one.node.id])
     _tell_got(show, outcomes)
 
 
@@ -314,7 +328,10 @@ def _link(text: str) -> Link:
     return Link(relation, tuple(ids.split(",")), "")
 
 
-def _check_modes(files: Sequence[str], modes: Sequence[str], options: dict[str, Any]) -> None:
+def _check_modes(
+    files: Sequence[str], modes: Sequence[str], options: dict[str, Any], for_files: dict[str, Any]
+) -> None:
+    """Raise UsageError unless one thing is put, by options that go with it."""
     named = [f"--{mode.replace('_', '-')}" for mode in modes]
     if len(modes) + bool(files) != 1:
         what = " and ".join(named + (["files"] if files else [])) or "nothing"
@@ -323,6 +340,11 @@ def _check_modes(files: Sequence[str], modes: Sequence[str], options: dict[str, 
             hint="give files, - for standard input, or one of --empty, --from-url, --copy-of, --concat, --subset-of, "
             "--unpack, --server-path",
         )
+    if modes == ["server_path"]:
+        for_files = {**for_files, "node": None}
+    if modes and (useless := [name for name, value in for_files.items() if value]):
+        name = {"compression": for_files["compression"]}.get(useless[0], useless[0])
+        raise UsageError(f"--{name} is for files of this machine, and does not go with {named[0]}")
     belongs = {
         "with_attributes": "copy_of",
         "with_indexes": "copy_of",
@@ -350,7 +372,8 @@ def _made_of(server: Server, mode: str, description: Description, options: dict[
         format_ = options["archive_format"]
         return making.unpacked(server, options[mode], format_, description, preserve_acls=options["preserve_acls"])
     if mode == "server_path":
-        return [making.server_path(server, options[mode], options["action"] or "copy_file", description)]
+        action = options["action"] or "copy_file"
+        return [making.server_path(server, options[mode], action, description, node_id=options["node_id"])]
     if mode == "concat":
         return [making.concatenation(server, options[mode].split(","), description)]
     if mode == "from_url":
@@ -381,13 +404,21 @@ def _from_stdin(server: Server, description: Description, order: Any, *, bar: bo
         return streams.put(server, sys.stdin.buffer, description, drawn, compression=compression, part_size=size)
 
 
-def _show_nodes(show: Show, nodes: Sequence[Node]) -> None:
+def _show_nodes(show: Show, nodes: Sequence[Node], *, ids: bool = False) -> None:
     from hca_shock.transfer.putting import Outcome
 
-    show([Outcome("", node).row() for node in nodes], columns=_ROW)
+    _show_rows(show, [Outcome("", node).row() for node in nodes], ids=ids)
 
 
-def _tell(show: Show, outcomes: Sequence[Outcome]) -> None:
+def _show_rows(show: Show, rows: list[dict[str, Any]], *, ids: bool) -> None:
+    if ids and show.chosen is None and show.query is None:
+        for row in rows:
+            show.text(row["id"])
+    else:
+        show([row["id"] for row in rows] if ids else rows, columns=() if ids else _ROW)
+
+
+def _tell(show: Show, outcomes: Sequence[Outcome], *, ids: bool) -> None:
     """Show the nodes that were made; raise what went wrong with the others."""
     from hca_core.errors import several
     from hca_shock.errors import SomeFailedError
@@ -395,7 +426,7 @@ def _tell(show: Show, outcomes: Sequence[Outcome]) -> None:
     failed = [one for one in outcomes if one.error]
     if len(failed) == len(outcomes) == 1 and failed[0].error:
         raise failed[0].error
-    show([one.row() for one in outcomes if not one.error], columns=_ROW)
+    _show_rows(show, [one.row() for one in outcomes if not one.error], ids=ids)
     if failed:
         problems = [f"{one.path}: {one.error}" for one in failed]
         raise SomeFailedError(several(problems, f"{len(outcomes) - len(failed)} of {len(outcomes)} files were put"))

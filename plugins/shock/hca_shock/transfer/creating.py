@@ -51,17 +51,24 @@ def of_file(
 
 
 def of_nothing(
-    server: Server, fields: Sequence[tuple[str, str]], files: Sequence[FilePart], wanted: Description
+    server: Server,
+    fields: Sequence[tuple[str, str]],
+    files: Sequence[FilePart],
+    wanted: Description,
+    node_id: str | None = None,
 ) -> Node:
     """Make a node of what the server has or fetches by these `fields` and `files`, and return it.
 
-    Parameters: `wanted` is what it is to have besides.
+    Parameters: `wanted` is what it is to have besides; `node_id` is a node without a file that is to get it.
     """
     name = [("file_name", wanted.name)] if wanted.name else []
     form = Form([*fields, *name, *wanted.fields()], [*files, *wanted.files()])
     with only_shock(server, WHAT):
-        node = Node.parse(server.call("POST", "node", form=form))
-    return wanted.completed(server, node)
+        if node_id is None:
+            return wanted.completed(server, Node.parse(server.call("POST", "node", form=form)))
+        with server.changing(node_id):
+            node = Node.parse(server.call("PUT", "node", node_id, form=form))
+    return wanted.completed(server, node, new=False)
 
 
 @contextmanager

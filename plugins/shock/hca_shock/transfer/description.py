@@ -80,12 +80,12 @@ class Description:
         for mend in self._missing(server, node):
             log.logger().debug("%s: something did not arrive as it was sent; sending it again", node.id)
             node = mend()
-        # A value that was cut is the beginning of what was sent (contract §0.1). There is no way to take a tag away.
-        damaged = [tag for tag in set(node.tags) - set(self.tags) if any(one.startswith(tag) for one in self.tags)]
-        if damaged and new:
-            raise IntegrityError(
-                f"node {node.id} has got the damaged tag {min(damaged)!r}", hint="remove it, put it anew"
-            )
+        # A value that was cut is the beginning of what was sent (contract §0.1). There is no way to take one away.
+        tags = [tag for tag in set(node.tags) - set(self.tags) if any(one.startswith(tag) for one in self.tags)]
+        links = [link for link in node.linkage if any(_is_cut(link, one) for one in self.links)]
+        if new and (tags or links):
+            damaged = f"tag {min(tags)!r}" if tags else f"link {links[0].relation}={','.join(links[0].ids)}"
+            raise IntegrityError(f"node {node.id} has got the damaged {damaged}", hint="remove it, put it anew")
         return node
 
     def _missing(self, server: Server, node: Node) -> Iterator[Callable[[], Node]]:
@@ -110,3 +110,15 @@ class Description:
         for link in self.links:
             if link not in node.linkage:
                 yield lambda link=link: edits.link(node.id, link.relation, link.ids, link.operation or None)  # type: ignore[misc]
+
+
+def _is_cut(link: Link, wanted: Link) -> bool:
+    """Tell whether a link is what is left of the `wanted` one."""
+    return link != wanted and all(
+        whole.startswith(rest)
+        for whole, rest in (
+            (wanted.relation, link.relation),
+            (",".join(wanted.ids), ",".join(link.ids)),
+            (wanted.operation, link.operation),
+        )
+    )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_JOBS = 8
 CONNECTIONS = 4  # for one large file
 _RETRIES = 6  # in a row, without a byte between them
+_FIRST_WAIT_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def targets(nodes: Iterable[Node], directory: str, *, by_id: bool = False) -> li
     return [(node, os.path.join(directory, name)) for node, name in found]
 
 
-_RENAMED = "give --by-id to call files as their nodes, or --output-file for a single one"
+_RENAMED = "give --by-id to call files as their nodes, or --to for a single one"
 
 
 def check_ready(node: Node) -> None:
@@ -97,7 +98,7 @@ def get(
     share = connections if len(wanted) < connections else 1
     by_path = {path: node for node, path in wanted}
     transfers = (_transfer(server, node, path, share) for node, path in wanted)
-    for result in transfer.fetch(transfers, jobs=jobs, retries=_RETRIES, on_bytes=bar):
+    for result in transfer.fetch(transfers, jobs=jobs, retries=_RETRIES, min_delay=_FIRST_WAIT_SECONDS, on_bytes=bar):
         node = by_path[result.transfer.target]
         if result.status != "failed":
             bar.file()

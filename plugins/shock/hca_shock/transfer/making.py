@@ -83,9 +83,11 @@ def unpacked(
     return [description.completed(server, Node.parse(one)) for one in found or ()]
 
 
-def server_path(server: Server, path: str, action: str, description: Description) -> Node:
-    """Make a node of a file that the server can see: copied, kept where it is, or moved."""
-    return creating.of_nothing(server, [("path", path), ("action", action)], [], description)
+def server_path(
+    server: Server, path: str, action: str, description: Description, *, node_id: str | None = None
+) -> Node:
+    """Make a node of a file that the server can see: copied, kept where it is, or moved; `node_id` is to get it."""
+    return creating.of_nothing(server, [("path", path), ("action", action)], [], description, node_id)
 
 
 def from_url(server: Server, url: str, description: Description) -> Node:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import NetworkError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from requests import Response
 
     from hca_shock.server import Server
@@ -63,14 +61,14 @@ class _Several:
         self._connections = connections
         self._started = 0.0
         self._pieces: deque[Future[bytes]] = deque()
-        self._pool: ThreadPoolExecutor | None = None
+        self._is_slow = False
         self._stopped = threading.Event()
 
     def read(self, size: int, decode_content: bool = False) -> bytes:
         """Return up to `size` bytes, none at the end. Raises HCAError, urllib3's errors, OSError."""
-        if self._left == 0 and self._at < self._end and self._pool is None:
+        if self._left == 0 and self._at < self._end and not self._is_slow:
             self._open_next()
-        if self._pool is not None:
+        if self._is_slow:
             return self._next_piece()
         block: bytes = self._answer.raw.read(min(size, self._left), decode_content=False) if self._left else b""
         self._at += len(block)
@@ -84,15 +82,13 @@ class _Several:
         self._stopped.set()
         if self._answer is not None:
             self._answer.close()
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _open_next(self) -> None:
         """Open the next answer; begin to read by several connections instead if the first piece came slowly."""
         if self._started:
             self._undecided = False
             if time.monotonic() - self._started > _FAST_SECONDS:
-                self._pool = ThreadPoolExecutor(self._connections, "range")
+                self._is_slow = True
                 return
         length = self._end - self._at
         if self._undecided:
@@ -103,10 +99,22 @@ class _Several:
     def _next_piece(self) -> bytes:
         while len(self._pieces) < self._connections and self._at < self._end:
             length = min(PIECE, self._end - self._at)
-            assert self._pool is not None  # noqa: S101 - that is when this is called
-            self._pieces.append(self._pool.submit(self._fetched, self._at, length))
+            self._pieces.append(self._begun(self._at, length))
             self._at += length
         return self._pieces.popleft().result() if self._pieces else b""
+
+    def _begun(self, seek: int, length: int) -> Future[bytes]:
+        """Begin to fetch a piece. The thread is a daemon: the process must not wait for a silent server at its end."""
+        piece: Future[bytes] = Future()
+
+        def fetch() -> None:
+            try:
+                piece.set_result(self._fetched(seek, length))
+            except BaseException as error:  # noqa: BLE001 - carried to who waits for the piece
+                piece.set_exception(error)
+
+        threading.Thread(target=fetch, daemon=True, name="range").start()
+        return piece
 
     def _fetched(self, seek: int, length: int) -> bytes:
         """Return a piece. Raises NetworkError if it comes short."""

@@ -33,6 +33,7 @@ class NodeReader(io.RawIOBase):
         self._server = server
         self._node = node
         self._position = 0
+        self._knows_seek = node.type != "subset"  # service contract §6
         self._answer: Response | None = None
         self._answered = 0  # where the open answer is
 
@@ -58,6 +59,8 @@ class NodeReader(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Read into `buffer` and return how many bytes; 0 at the end."""
+        if self.closed:
+            raise ValueError("this file is closed")
         view = memoryview(buffer).cast("B")
         wanted = min(len(view), self._node.file.size - self._position)
         if wanted <= 0:
@@ -94,16 +97,26 @@ class NodeReader(io.RawIOBase):
             attempt += 1
 
     def _at_position(self) -> Response:
-        """Return an open answer at our place: the one there is, if the place is not far on."""
-        if self._answer is not None and 0 <= self._position - self._answered <= _SKIP:
-            if self._position > self._answered:
-                self._answered += len(self._answer.raw.read(self._position - self._answered, decode_content=False))
-            if self._position == self._answered:
-                return self._answer
-        self._drop()
-        self._answer = ranges.opened(self._server, self._node.id, self._position, self._node.file.size - self._position)
-        self._answered = self._position
+        """Return an open answer at our place: the one there is, if the place is not far on.
+
+        Raises NetworkError if it ends before that.
+        """
+        ahead = self._position - self._answered
+        if self._answer is None or ahead < 0 or (ahead > _SKIP and self._knows_seek):
+            self._drop()
+            self._answered = self._position if self._knows_seek else 0
+            self._answer = self._opened(self._answered)
+        while self._answered < self._position:
+            skipped = self._answer.raw.read(min(BUFFER, self._position - self._answered), decode_content=False)
+            if not skipped:
+                raise NetworkError(f"node {self._node.id}: the answer ended at byte {self._answered}")
+            self._answered += len(skipped)
         return self._answer
+
+    def _opened(self, place: int) -> Response:
+        if self._knows_seek:
+            return ranges.opened(self._server, self._node.id, place, self._node.file.size - place)
+        return self._server.opened("node", self._node.id, params=[("download_raw", None)])
 
     def _drop(self) -> None:
         if self._answer is not None:

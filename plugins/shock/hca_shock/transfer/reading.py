@@ -114,12 +114,13 @@ class Reading:
         self.is_read = False
         try:
             found = os.stat(self.path)
+            if not stat.S_ISREG(found.st_mode):  # first: to open a pipe may take for ever
+                raise UsageError(f"{self.path} is not a file", hint="a pipe can be put with - (standard input)")
             with open(self.path, "rb"):
                 pass
         except OSError as error:
-            raise UsageError(f"{self.path} can't be read: {error.strerror}") from error
-        if not stat.S_ISREG(found.st_mode):
-            raise UsageError(f"{self.path} is not a file", hint="a pipe can be put with - (standard input)")
+            hint = "give the files in it" if os.path.isdir(self.path) else None
+            raise UsageError(f"{self.path} can't be read: {error.strerror}", hint) from error
         self.size = found.st_size
         self._seen = (found.st_size, found.st_mtime_ns, found.st_ino)
 
