@@ -131,17 +131,18 @@ class Session:
         authenticated: bool = False,
         stream: bool = False,
         tries: int | None = None,
+        read_timeout: float | None = None,
     ) -> requests.Response:
         """Send a request until it is answered for good, and return the answer (status below 400).
 
         The body is `json`, or `form` in the encoding of HTML forms, or `data` as it is, streamed if it is no bytes.
         Waits as the service asks (Retry-After on 301, 302, 429, 503), repeats what may be repeated, follows redirects.
+        `read_timeout` (seconds) is for a request after which the service works long before it answers.
         A redirect to something that is not http (`s3://…`) is returned as it is. `response.history` has the way.
         Raises ServiceError for a status of 400 or above, NetworkError, UsageError for http to a foreign host.
         """
-        return _Exchange(self, method, headers or {}, Body(json, form, data), authenticated, stream, tries).run(
-            url, params
-        )
+        how = _How(authenticated, stream, tries, read_timeout)
+        return _Exchange(self, method, headers or {}, Body(json, form, data), how).run(url, params)
 
     def close(self) -> None:
         """Close all connections."""
@@ -161,7 +162,14 @@ class Session:
             self._told[trouble] = now
             return True
 
-    def send(self, prepared: requests.PreparedRequest, *, authenticated: bool, stream: bool) -> requests.Response:
+    def send(
+        self,
+        prepared: requests.PreparedRequest,
+        *,
+        authenticated: bool,
+        stream: bool,
+        read_timeout: float | None = None,
+    ) -> requests.Response:
         """Send once, and follow nothing. Raises requests' exceptions."""
         url = prepared.url or ""
         self._check(url)
@@ -174,7 +182,7 @@ class Session:
         response = self._session.get_adapter(url).send(
             prepared,
             stream=stream,
-            timeout=(self.policy.connect_timeout, self.policy.read_timeout),
+            timeout=(self.policy.connect_timeout, read_timeout or self.policy.read_timeout),
             **self._environment(url),
         )
         elapsed = (time.monotonic() - started) * 1000
@@ -227,6 +235,15 @@ class Session:
             )
 
 
+class _How(NamedTuple):
+    """How one request is sent; None is for what the policy of the session says."""
+
+    authenticated: bool
+    stream: bool
+    tries: int | None
+    read_timeout: float | None
+
+
 class _Exchange:
     """One request on its way to its final answer: how often it failed, and since when it is under way."""
 
@@ -236,13 +253,11 @@ class _Exchange:
         method: str,
         headers: Mapping[str, str],
         body: Body,
-        authenticated: bool,
-        stream: bool,
-        tries: int | None,
+        how: _How,
     ) -> None:
         self.session, self.method, self.headers, self.body = session, method, headers, body
-        self.authenticated, self.stream = authenticated, stream
-        self.tries = session.policy.tries if tries is None else tries
+        self.how = how
+        self.tries = session.policy.tries if how.tries is None else how.tries
         self.failures = 0
         self.started = time.monotonic()
         self.hops = 0
@@ -253,8 +268,13 @@ class _Exchange:
         prepared = self.session.prepare(self.method, url, params, self.body, self.headers)
         while True:
             try:
-                response = self.session.send(prepared, authenticated=self.authenticated, stream=self.stream)
-                if not self.stream and response.status_code < 300:
+                response = self.session.send(
+                    prepared,
+                    authenticated=self.how.authenticated,
+                    stream=self.how.stream,
+                    read_timeout=self.how.read_timeout,
+                )
+                if not self.how.stream and response.status_code < 300:
                     answers.read(response)  # here, so that an answer that breaks off is asked for again
             except requests.RequestException as error:
                 self._after_failure(error, prepared.url or url)

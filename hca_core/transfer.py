@@ -107,11 +107,16 @@ class _Counter:
 
 
 def is_complete(transfer: Transfer) -> bool:
-    """Tell whether the target is there with the promised size and digest; it is read to know. Nothing is trusted."""
+    """Tell whether the target is there with the promised size and digest; it is read to know.
+
+    Nothing is trusted: without a digest it may be any file.
+    """
+    if transfer.digest is None:
+        return False
     try:
         if transfer.size is not None and os.stat(transfer.target).st_size != transfer.size:
             return False
-        return transfer.digest is None or digest_of(transfer.target, transfer.algorithm) == transfer.digest
+        return digest_of(transfer.target, transfer.algorithm) == transfer.digest
     except OSError:
         return False
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_WAKE_SECONDS = 0.2
 
 
 def side_by_side(
@@ -51,13 +52,13 @@ def side_by_side(
             if started < jobs:
                 workers[started].start()
                 started += 1
-            waiting.put(item)
+            waiting.put(item)  # there is room: no more than 2 * jobs are outstanding
             outstanding += 1
             while outstanding >= 2 * jobs or not done.empty():
-                yield _unpacked(done.get())
+                yield _unpacked(_next(done))
                 outstanding -= 1
         while outstanding:
-            yield _unpacked(done.get())
+            yield _unpacked(_next(done))
             outstanding -= 1
     except BaseException:
         stopped.set()
@@ -70,6 +71,18 @@ def side_by_side(
 
 class _Failure(NamedTuple):
     error: BaseException
+
+
+def _next(done: queue.Queue[Result | _Failure]) -> Result | _Failure:
+    """Return the next outcome.
+
+    The system may give the signal of Ctrl-C to any thread; this one hears of it when it wakes.
+    """
+    while True:
+        try:
+            return done.get(timeout=_WAKE_SECONDS)
+        except queue.Empty:
+            continue
 
 
 def _unpacked(outcome: Result | _Failure) -> Result:

@@ -308,6 +308,10 @@ def test_a_subset_has_no_seek(shock: ShockClient, proxy: Any, run: Any, tmp_path
     assert run("get", row["id"], "-o", tmp_path / "subset").exit_status == 0
     assert (tmp_path / "subset").read_bytes() == b">1\nACGT\n>4\nACGT\n"
     assert run("cat", row["id"]).stdout_bytes == b">1\nACGT\n>4\nACGT\n"
+    (tmp_path / "subset").write_bytes(b"x" * 16)  # of its length: nothing tells them apart but the bytes
+    assert run("get", row["id"], "-o", tmp_path / "subset").exit_status == 2
+    assert run("get", row["id"], "-o", tmp_path / "subset", "--force").exit_status == 0
+    assert (tmp_path / "subset").read_bytes() == b">1\nACGT\n>4\nACGT\n"
     proxy.rule(faults.cut_answer(3), query=RAW, times=None)
     assert run("cat", row["id"]).exit_status == 5
 

@@ -6,7 +6,6 @@ import gzip
 import importlib.util
 import json
 import os
-import re
 import sys
 import threading
 from pathlib import Path
@@ -105,6 +104,10 @@ def broken(shock: ShockClient, proxy: Any, path: str, first: int = 3) -> Node:
     return node
 
 
+def _plan(path: str) -> marks.Plan:
+    return marks.plan(len(DATA), Reading(path).fingerprint(), PART)
+
+
 def arrived(node: Node) -> list[int]:
     """Return the numbers of the parts that a node has."""
     assert node.parts is not None
@@ -117,7 +120,7 @@ def test_a_file_in_parts_arrives_with_all_that_is_said_of_it(shock: ShockClient,
     assert (node.file.size, node.file.md5, node.type) == (len(DATA), servers.md5(DATA), "parts")
     assert (node.attributes, node.tags) == ({"a": ["b" * 10_000]}, ("one", "two"))
     assert node.parts is not None
-    assert [marks.of_mark(part.name) for part in node.parts.parts if part] == [marks.Plan(len(DATA), PART)] * 6
+    assert [marks.of_mark(part.name) for part in node.parts.parts if part] == [_plan(path)] * 6
     assert len(proxy.of("PUT")) == 6
 
 
@@ -258,7 +261,7 @@ def test_packed_parts_are_unpacked_together(shock: ShockClient, path: str) -> No
 
 def test_parts_that_the_server_can_not_put_together_are_told(shock: ShockClient, deployment: Any, path: str) -> None:
     """A node that was begun as a packed file, and gets what is not packed."""
-    plan = marks.plan(len(DATA), PART)
+    plan = _plan(path)
     form = Form([("parts", str(plan.count)), ("file_name", os.path.basename(path)), ("compression", "gzip")])
     node = Node.parse(shock.server.call("POST", "node", form=form))
     for number in range(1, plan.count + 1):
@@ -268,7 +271,7 @@ def test_parts_that_the_server_can_not_put_together_are_told(shock: ShockClient,
     states = [unfinished.row(one)["state"] for one in unfinished.nodes(shock.server) if one.id == node.id]
     assert [state.partition(":")[0] for state in states] == ["failed"]
     before = len(deployment.requests(f"PUT /node/{node.id}"))
-    with pytest.raises(ShockNodeError, match="could not put the parts"):
+    with pytest.raises(ShockNodeError, match="can't put the parts"):
         assembling.wait(shock.server, shock.node(node.id))
     assert len(deployment.requests(f"PUT /node/{node.id}")) > before  # it was told to begin again, once
 
@@ -308,11 +311,16 @@ def test_a_node_with_other_parts_is_left_as_it_is(
     shock: ShockClient, proxy: Any, path: str, run: Callable[..., Outcome]
 ) -> None:
     before = broken(shock, proxy, path)
-    Path(path).write_bytes(servers.noise(len(DATA), 9))
-    for words in (["put", path, "--node", before.id], ["uploads", "resume", before.id, path]):
-        outcome = run(*words)
-        assert outcome.exit_status == 6, outcome.stderr
-        assert "another content" in outcome.stderr
+    same_ends = DATA[: KIBIBYTE * 100] + b"changed" + DATA[KIBIBYTE * 100 + 7 :]
+    for data, status, told in (
+        (servers.noise(len(DATA), 9), 2, "not the file"),
+        (same_ends, 6, "another content"),
+    ):
+        Path(path).write_bytes(data)
+        for words in (["put", path, "--node", before.id], ["uploads", "resume", before.id, path]):
+            outcome = run(*words)
+            assert outcome.exit_status == status, outcome.stderr
+            assert told in outcome.stderr
     Path(path).write_bytes(b"short")
     for words in (["put", path, "--node", before.id], ["uploads", "resume", before.id, path]):
         outcome = run(*words)
@@ -320,6 +328,69 @@ def test_a_node_with_other_parts_is_left_as_it_is(
         assert "5 bytes" in outcome.stderr
     assert arrived(shock.node(before.id)) == arrived(before)
     assert [one.id for one in named(shock, path)] == [before.id]
+
+
+def gapped(shock: ShockClient, path: str, *there: int) -> Node:
+    """Begin an upload of a file as somebody else would, with the parts `there`."""
+    plan = _plan(path)
+    form = Form([("parts", str(plan.count)), ("file_name", os.path.basename(path))])
+    node = Node.parse(shock.server.call("POST", "node", form=form))
+    data = Path(path).read_bytes()
+    for number in there:
+        part = FilePart(str(number), plan.mark(number), data[(number - 1) * PART : number * PART])
+        node = Node.parse(shock.server.call("PUT", "node", node.id, form=Form((), [part])))
+    return node
+
+
+def test_parts_behind_a_gap_are_looked_at_before_anything_is_sent(shock: ShockClient, proxy: Any, path: str) -> None:
+    before = gapped(shock, path, 1, 5)
+    changed = bytearray(DATA)
+    changed[4 * PART + 9] ^= 1  # within part 5, and not at the ends of the file
+    Path(path).write_bytes(changed)
+    with pytest.raises(IntegrityError, match="another content"):
+        in_parts.resumed(shock.server, before.id, Reading(path), nobody, jobs=2)
+    assert proxy.of("PUT")[2:] == []
+    assert shock.put(path, part_size=PART).id != before.id
+    assert arrived(shock.node(before.id)) == [1, 5]
+
+
+def test_an_upload_without_a_part_may_be_anybodys(shock: ShockClient, path: str) -> None:
+    before = gapped(shock, path)
+    assert shock.put(path, part_size=PART).id != before.id
+    assert arrived(shock.node(before.id)) == []
+
+
+def test_the_upload_of_another_machine_is_never_deleted(shock: ShockClient, proxy: Any, path: str) -> None:
+    """Two machines with files that differ in the middle: the one that comes second finds out when parts are refused."""
+    before = gapped(shock, path, 1, 2)
+    changed = bytearray(DATA)
+    changed[2 * PART + 9] ^= 1
+    behind = "http://{}:{}".format(*proxy.upstream)
+
+    def meanwhile(exchange: Any) -> None:  # before our part 3 arrives, theirs does
+        part = FilePart("3", _plan(path).mark(3), DATA[2 * PART : 3 * PART])
+        servers.quick(behind).server.call("PUT", "node", before.id, form=Form((), [part]))
+        with exchange.fetched() as answer:
+            exchange.answer(answer)
+
+    Path(path).write_bytes(changed)
+    proxy.rule(meanwhile, method="PUT")
+    node = shock.put(path, part_size=PART)
+    assert node.id != before.id
+    assert node.file.md5 == servers.md5(bytes(changed))
+    assert proxy.of("DELETE") == []
+    assert 3 in arrived(shock.node(before.id))
+
+
+def test_what_is_being_sent_is_not_cleaned_away(shock: ShockClient, proxy: Any, path: str, run: Any) -> None:
+    node = broken(shock, proxy, path)
+    with claims.claimed(shock.url, node.id) as ours:
+        assert ours
+        (row,) = run("uploads", "clean", node.id, "--output", "json").json()
+        assert row["status"] == "in use"
+    assert shock.node(node.id)
+    (row,) = run("uploads", "clean", node.id, "--output", "json").json()
+    assert row["status"] == "removed"
 
 
 def test_a_node_that_was_given_is_never_deleted(shock: ShockClient, proxy: Any, path: str) -> None:
@@ -377,12 +448,13 @@ def test_claims_are_one_at_a_time_and_leave_no_file(tmp_path: Path) -> None:
 
 
 def test_how_files_are_cut() -> None:
-    assert marks.plan(10 * 1024**3).count <= 1000
-    assert marks.plan(1024**4).part_size == 64 * 1024**2
-    assert marks.of_mark("hca-1-0-1") is None
+    assert marks.plan(10 * 1024**3, "c" * 12).count <= 1000
+    assert marks.plan(1024**4, "c" * 12).part_size == 64 * 1024**2
+    assert marks.of_mark("hca-1-0-cccccccccccc-1") is None
+    assert marks.of_mark("hca-9-3-cccccccccccc-2") == marks.Plan(9, 3, "c" * 12)
     assert marks.of_mark("reads.fq") is None
-    assert re.fullmatch(r"hca-5-2-3", marks.Plan(5, 2).mark(3))
-    assert [marks.Plan(5, 2).length(number) for number in (1, 2, 3)] == [2, 2, 1]
+    assert marks.Plan(5, 2, "c" * 12).mark(3) == "hca-5-2-cccccccccccc-3"
+    assert [marks.Plan(5, 2, "").length(number) for number in (1, 2, 3)] == [2, 2, 1]
 
 
 def test_of_files_in_parts_one_that_fails_does_not_stop_others(shock: ShockClient, proxy: Any, tmp_path: Path) -> None:

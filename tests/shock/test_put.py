@@ -510,3 +510,55 @@ def test_nodes_are_made_of_others(shock: ShockClient, file: Callable[..., str]) 
         making.concatenation(shock.server, [one.id, "00000000-0000-0000-0000-000000000000"], Description())
     with pytest.raises(UsageError):
         making.concatenation(shock.server, [one.id], Description())
+
+
+# What a server can't keep
+
+
+def test_a_number_of_which_digits_would_be_lost_is_refused_before_anything_is_sent(
+    shock: ShockClient, proxy: Any, file: Callable[..., str], run: Callable[..., Outcome]
+) -> None:
+    path = file("number", b"data")
+    document = '{"a": {"n": 9007199254740993}}'
+    for words in (["put", path], ["put", "--empty"], ["put", path, "--part-size", "2"], ["put", "-"]):
+        outcome = run(*words, "--attributes", document)
+        assert outcome.exit_status == 2, outcome.stderr
+        assert "9007199254740993" in outcome.stderr
+        assert "'a.n'" in outcome.stderr
+    assert proxy.of("POST") == []
+    assert run("put", path, "--attributes", '{"n": 9007199254740992}').exit_status == 0
+
+
+def test_a_name_that_is_no_text_is_refused_before_anything_is_sent(
+    proxy: Any, tmp_path: Path, run: Callable[..., Outcome]
+) -> None:
+    path = os.path.join(os.fsencode(tmp_path), b"\xff\xfe")
+    with open(path, "wb") as stream:
+        stream.write(b"data")
+    outcome = run("put", os.fsdecode(path))
+    assert outcome.exit_status == 2, outcome.stderr
+    assert "UTF-8" in outcome.stderr
+    assert proxy.of("POST") == []
+    assert run("put", os.fsdecode(path), "--name", "plain").exit_status == 0
+
+
+def test_options_that_have_no_use_are_refused(run: Callable[..., Outcome], file: Callable[..., str]) -> None:
+    path = file("f", b"data")
+    for words in (
+        ["--empty", "--gzip"],
+        ["--empty", "--node", "x"],
+        ["-", "--whole"],
+        [path, "--index", "line"],
+        [path, "--empty"],
+        [path, "-"],
+        [],
+    ):
+        assert run("put", *words).exit_status == 2, words
+
+
+def test_ids_of_what_was_put_in_the_order_of_the_files(
+    shock: ShockClient, run: Callable[..., Outcome], file: Callable[..., str]
+) -> None:
+    paths = [file(f"{number:02}", b"%d" % number) for number in range(12)]
+    ids = run("put", *paths, "--ids").stdout_bytes.decode().split()
+    assert [shock.node(one).file.name for one in ids] == [os.path.basename(path) for path in paths]

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hca_core import log
 from hca_core.config import HCAConfig
 from hca_core.errors import HCAError, LoginError, NetworkError, NotFoundError, UsageError
 from hca_core.testing import LoopbackService, reply
-from hca_shock import changing, errors
+from hca_shock import changing, config, errors
 from hca_shock.errors import (
     ShockApiError,
     ShockError,
@@ -26,7 +27,6 @@ from hca_shock.server import Server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-from hca_shock import config
 
 ID = "130cadb5-9435-4bd9-be13-715ec40b2bb5"
 FAST = {"first_wait": 0.01, "most_wait": 0.02}
@@ -340,3 +340,33 @@ def test_a_form_is_sent_with_its_length_and_type(server: Server, service: Loopba
     form = Form([("tags", "a")])
     assert server.call("PUT", "node", "x", form=form) == len(form)
     assert service.requests[0].headers["Content-Type"] == form.content_type
+
+
+def test_a_password_is_hidden_however_it_is_written(service: LoopbackService) -> None:
+    settings = HCAConfig()
+    token = config.basic("alice", "S3cretPassword")
+    made = Server(config.profile(settings, service.url), settings, token=token, **FAST)
+    made.close()
+    shown = log.redact(f"alice:S3cretPassword {token} {token.removeprefix('basic:')}")
+    assert "S3cret" not in shown
+    assert token.removeprefix("basic:") not in shown
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "told"),
+    [(401, "User Unauthorized", "ask the owner"), (400, "Invalid authorization header or content", "--user")],
+)
+def test_who_lacks_a_right_is_not_told_to_look_at_the_password(
+    known: Server, service: LoopbackService, code: int, text: str, told: str
+) -> None:
+    service.on("GET", "/node/x").reply(status=code, json={"status": code, "data": None, "error": [text]})
+    with pytest.raises(ShockRefusedError) as caught:
+        known.node("x")
+    assert told in (caught.value.hint or "")
+
+
+def test_a_get_that_changes_something_is_sent_once(server: Server, service: LoopbackService) -> None:
+    service.on("GET", "/node/x").drop(times=2).reply(json={"status": 200, "data": 1, "error": None})
+    with pytest.raises(NetworkError):
+        server.call("GET", "node", "x", once=True)
+    assert len(service.requests) == 1

@@ -35,8 +35,9 @@ class ShockClient:
             shock.get(node.id, "copy.fastq")
 
     Parameters: `url` is where the server is, or `server` its name in the configuration; else the configured one is
-    used. `user` is (name, password); else the credentials of `hca` are. `config` is the configuration of the process if
-    None. Fields of `hca_core.http.Policy` are keywords too (`tries=3`). May be used by several threads.
+    used. `user` is (name, password), or `token` an access token; else the credentials of `hca` are used. `config` is
+    the configuration of the process if None. Fields of `hca_core.http.Policy` are keywords too (`tries=3`). May be used
+    by several threads.
     Raises UsageError, ConfigError.
     """
 
@@ -48,12 +49,13 @@ class ShockClient:
         *,
         server: str | None = None,
         user: tuple[str, str] | None = None,
+        token: str | None = None,
         config: HCAConfig | None = None,
         **policy: Any,
     ) -> None:
         settings = config if config is not None else get_config()
-        token = configuration.basic(*user) if user else None
-        self.server = Server(configuration.profile(settings, url, server), settings, token=token, **policy)
+        login = configuration.basic(*user) if user else token
+        self.server = Server(configuration.profile(settings, url, server), settings, token=login, **policy)
         self.config = settings
 
     def close(self) -> None:

@@ -103,6 +103,17 @@ def user_of(token: str) -> str:
         return ""
 
 
+def secrets_of(token: str) -> list[str]:
+    """Return what nobody should read of a token: of a name and a password the password too, however it is written."""
+    if not is_basic(token):
+        return [token]
+    code = token.removeprefix(BASIC)
+    try:
+        return [token, code, base64.urlsafe_b64decode(code).decode().partition(":")[2]]
+    except (ValueError, binascii.Error):
+        return [token, code]
+
+
 def is_basic(token: str) -> bool:
     """Tell whether a token is a name and a password."""
     return token.startswith(BASIC)

@@ -62,13 +62,19 @@ def reason_of(text: str) -> str:
 def of(status: int, text: str, asked: str, hint: str | None = None) -> ShockApiError:
     """Return the error for an answer of `status` in which the server said `text`.
 
-    Parameters: `asked` is method and path of the request; `hint` is the next step where a login is refused.
+    Parameters: `asked` is method and path of the request; `hint` is the next step where the login of somebody is
+    refused, None for nobody's.
     """
     reason = reason_of(text)
     message = f"{reason} (HTTP {status}, {asked})"
     low = text.lower()
+    if "invalid auth" in low:
+        return ShockRefusedError(message, status, reason, hint or "log in with 'hca shock login'")
     if status in (401, 403) or any(one in low for one in _LOGIN_TEXTS):
-        return ShockRefusedError(message, status, reason, hint or "log in with 'hca shock login', or ask the owner")
+        right = "ask the owner of the node for the right"
+        return ShockRefusedError(
+            message, status, reason, right if hint else f"log in with 'hca shock login', or {right}"
+        )
     if status in (404, 410) or any(one in low for one in _MISSING_TEXTS) or _MISSING_END.search(low):
         return ShockNotFoundError(message, status, reason)
     if status == 423 or any(one in low for one in _LOCKED_TEXTS):

@@ -32,6 +32,9 @@ RESERVED = frozenset({"method", "always200", "callback"})
 _UNSENT_TRIES = 3
 # What the server answers with 500 it will answer so again: it means an error of its own code (contract §1).
 _TRANSIENT = frozenset({429, 502, 503, 504})
+# It answers when a change is made, which for an archive or a file from elsewhere takes long, and first waits for a node
+# that another request holds (contract §0.7).
+_ANSWER_SECONDS = {"POST": 1800.0, "PUT": 600.0, "DELETE": 600.0}
 
 
 class Server:
@@ -48,7 +51,7 @@ class Server:
         self.profile = profile
         self.url = profile.url
         self._given = token
-        log.hide(*([token, token.removeprefix(config.BASIC)] if token else []))
+        log.hide(*config.secrets_of(token or ""))
         need = bearer.need(config.SECTION, profile.url, config.SECTION, settings)
         self.bearer = bearer.Bearer(need)
         self.need = need
@@ -74,19 +77,39 @@ class Server:
 
         if self._given:
             return Credential(self._given, "--user", None, config.user_of(self._given))
-        return self.bearer.credential()
+        found = self.bearer.credential()
+        if found is not None and config.is_basic(found.token):
+            log.hide(*config.secrets_of(found.token))
+        return found
 
-    def call(self, method: str, *segments: str, params: Params = (), form: Form | None = None, json: Any = None) -> Any:
-        """Send a request to the path of `segments` and return the `data` of its answer."""
-        return self.envelope(method, *segments, params=params, form=form, json=json)["data"]
+    def call(
+        self,
+        method: str,
+        *segments: str,
+        params: Params = (),
+        form: Form | None = None,
+        json: Any = None,
+        once: bool = False,
+    ) -> Any:
+        """Send a request to the path of `segments` and return the `data` of its answer.
+
+        Parameters: `once` is for a GET that changes something: it is not repeated when its answer is lost.
+        """
+        return self.envelope(method, *segments, params=params, form=form, json=json, once=once)["data"]
 
     def envelope(
-        self, method: str, *segments: str, params: Params = (), form: Form | None = None, json: Any = None
+        self,
+        method: str,
+        *segments: str,
+        params: Params = (),
+        form: Form | None = None,
+        json: Any = None,
+        once: bool = False,
     ) -> dict[str, Any]:
         """Do what `call` does, and return the whole answer; that of a page has `total_count`, `limit`, `offset`."""
         headers = {"Content-Type": form.content_type} if form is not None else {}
         body = {"data": form.body()} if form is not None else {"json": json} if json is not None else {}
-        response = self._send(method, segments, params, headers, **body)
+        response = self._send(method, segments, params, headers, once=once, **body)
         document = answers.decode_json(response)
         if not isinstance(document, dict) or "status" not in document:
             raise errors.ShockError(
@@ -161,17 +184,31 @@ class Server:
         return f"{self.url}/{'/'.join(map(_encoded, segments))}" + (f"?{query}" if query else "")
 
     def _send(
-        self, method: str, segments: Sequence[str], params: Params, headers: dict[str, str], **settings: Any
+        self,
+        method: str,
+        segments: Sequence[str],
+        params: Params,
+        headers: dict[str, str],
+        *,
+        once: bool = False,
+        **settings: Any,
     ) -> Response:
         url = self.url_of(*segments, params=params)
         known = self.credential is not None
         # What changes a node is sent again only if nothing of it can have arrived: who sends it looks what happened.
-        reads = method in ("GET", "DELETE")
+        reads = method in ("GET", "DELETE") and not once
+        patience = _ANSWER_SECONDS["POST" if once else method] if once or method != "GET" else None
         attempt = 1
         while True:
             try:
                 return self.session.request(
-                    method, url, headers=headers, authenticated=known, tries=None if reads else 1, **settings
+                    method,
+                    url,
+                    headers=headers,
+                    authenticated=known,
+                    tries=None if reads else 1,
+                    read_timeout=patience,
+                    **settings,
                 )
             except ServiceError as error:
                 if self._lacks(segments, method, error.code):

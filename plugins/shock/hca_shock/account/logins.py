@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hca_core.credentials import entries
 from hca_core.errors import LoginError
+from hca_shock import config
 from hca_shock.errors import ShockRefusedError
 from hca_shock.server import Server
 
@@ -47,11 +48,11 @@ def identity(server: Server) -> dict[str, Any]:
         ask(server)
     except ShockRefusedError:
         accepted = False
-    scheme = "basic" if found.token.startswith("basic:") else server.profile.scheme
+    scheme = "basic" if config.is_basic(found.token) else server.profile.scheme
     return {
         "server": server.url,
         "host": entries.host_of(server.url),
-        "account": found.account,
+        "account": found.account or config.user_of(found.token),
         "scheme": scheme,
         "source": found.source,
         "profile": server.need.profile,

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hca_core import log
-from hca_core.errors import NetworkError
+from hca_core.errors import NetworkError, one_line
 from hca_shock.errors import ShockApiError, ShockNodeError
 from hca_shock.forms import FilePart, Form
 
@@ -34,7 +34,7 @@ def wait(server: Server, node: Node) -> Node:
         lost = unlocked_since is not None and time.monotonic() - unlocked_since > _LOST_SECONDS
         if (failed or lost) and again:
             raise ShockNodeError(
-                f"the server could not put the parts of node {node.id} together: {failed or 'it does not end'}",
+                f"the server can't put the parts of node {node.id} together: {one_line(failed) or 'it does not end'}",
                 hint=f"hca shock rm {node.id}, then put the file again",
             )
         if failed or lost:

@@ -145,6 +145,8 @@ def put(
         compression=compression, part_size=part_size, whole=whole, jobs=jobs, resume=not anew, node_id=node_id
     )
     if files == ("-",):
+        if sys.stdin is None:
+            raise UsageError("there is no standard input", hint="give files, or pipe something into hca shock put -")
         if whole or anew or node_id:
             raise UsageError("standard input makes a new node, in parts if it has much", hint="give - alone")
         with client() as shock:

@@ -61,6 +61,7 @@ def of_nothing(
 
     Parameters: `wanted` is what it is to have besides; `node_id` is a node without a file that is to get it.
     """
+    wanted.check_at(server)
     name = [("file_name", wanted.name)] if wanted.name else []
     form = Form([*fields, *name, *wanted.fields()], [*files, *wanted.files()])
     with only_shock(server, WHAT):

@@ -9,7 +9,7 @@ from hca_core import log
 from hca_core.errors import IntegrityError, UsageError
 from hca_shock.forms import FilePart, fits
 from hca_shock.metadata import documents, lifetimes
-from hca_shock.metadata.attributes import Attributes
+from hca_shock.metadata.attributes import Attributes, check_numbers
 from hca_shock.metadata.edits import Edits
 
 if TYPE_CHECKING:
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from hca_shock.server import Server
 
 NOTHING: Any = object()  # attributes that were not given; null is a value
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError for a name that a file at a server can't have."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{name!r} is not UTF-8, and can't be the name of a file", hint="give --name") from error
+    if not name or "/" in name or "\0" in name:
+        raise UsageError(f"{name!r} can't be the name of a file")
 
 
 @dataclass(frozen=True)
@@ -39,8 +49,8 @@ class Description:
 
     def check(self) -> None:
         """Raise UsageError for what no server takes, before anything is sent."""
-        if self.name is not None and (not self.name or "/" in self.name or "\0" in self.name):
-            raise UsageError(f"{self.name!r} can't be the name of a file")
+        if self.name is not None:
+            check_name(self.name)
         for tag in self.tags:
             if not tag or "," in tag:
                 raise UsageError(f"{tag!r} can't be a tag: the server separates tags at commas")
@@ -48,6 +58,11 @@ class Description:
             lifetimes.in_server_words(self.lifetime)
         if self.attributes is not NOTHING:
             documents.encoded(self.attributes)
+
+    def check_at(self, server: Server) -> None:
+        """Raise UsageError for what this server would not keep as it is: integers of many digits."""
+        if self.attributes is not NOTHING:
+            check_numbers(server, self.attributes)
 
     def fields(self) -> list[tuple[str, str]]:
         """Return the values that go with the bytes; what would make them too long is left to `completed`."""

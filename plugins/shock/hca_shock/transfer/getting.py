@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hca_core import names, transfer
-from hca_core.errors import HCAError, UsageError
+from hca_core.errors import HCAError, UsageError, one_line
 from hca_core.transfer import Transfer
 from hca_shock.errors import ShockLockedError, ShockNodeError
 from hca_shock.transfer import ranges
@@ -65,7 +65,7 @@ _RENAMED = "give --by-id to call files as their nodes, or --to for a single one"
 def check_ready(node: Node) -> None:
     """Raise ShockError for a node whose file can't be read: it has none, or that is not complete."""
     if node.file.locked and node.file.locked.error:
-        raise ShockNodeError(f"the file of node {node.id} could not be made: {node.file.locked.error}")
+        raise ShockNodeError(f"the file of node {node.id} could not be made: {one_line(node.file.locked.error)}")
     if node.file.locked:
         reason = f"the file of node {node.id} is being put together"
         raise ShockLockedError(reason, 423, reason, f"hca shock wait {node.id}")
@@ -131,6 +131,8 @@ def _check_free(wanted: Sequence[tuple[Node, str]]) -> None:
 
 def _may_be(node: Node, path: str) -> bool:
     """Tell whether what is at a path is the file of a node; it is read to know."""
+    if node.file.md5 is None:
+        return False  # a file of that length may be any
     wanted = Transfer(path, path, lambda offset: None, node.file.size, node.file.md5, "md5")
     return os.path.isfile(path) and transfer.is_complete(wanted)
 

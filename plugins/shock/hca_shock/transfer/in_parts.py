@@ -58,14 +58,14 @@ def of_file(
     description = replace(description, name=description.name or reading.name)
     if node_id is not None:
         return resumed(server, node_id, reading, told, jobs=jobs, part_size=part_size, description=description)
-    plan = marks.plan(reading.size, part_size)
+    plan = marks.plan(reading.size, reading.fingerprint(), part_size)
     with ExitStack() as claim:
         node = _begun(server, reading, description, plan, claim) if resume else None
         if node is not None:
             counted = Counted(told)
             try:
-                return _finished(server, reading, description, unfinished.plan_of(node) or plan, node, counted, jobs)
-            except _OtherContentError:
+                return _finished(server, reading, description, plan, node, counted, jobs, made=False)
+            except (_OtherContentError, IntegrityError):
                 counted.take_back()
                 log.logger().warning(
                     "node %s has parts of another content than %s has now; beginning anew", node.id, reading.path
@@ -105,7 +105,7 @@ def resumed(
     plan = _plan_for(node, reading, part_size)
     wanted = description or Description(name=node.file.name or None)
     try:
-        return _finished(server, reading, wanted, plan, node, told, jobs, is_ours=False)
+        return _finished(server, reading, wanted, plan, node, told, jobs, made=False, kept=True)
     except _OtherContentError as error:
         raise IntegrityError(f"node {node_id} has parts of another content than {reading.path} has") from error
 
@@ -122,9 +122,11 @@ def _plan_for(node: Node, reading: Reading, part_size: int | None = None) -> Pla
     there = unfinished.plan_of(node)
     if there is None and sending.arrived(node):
         raise UsageError(f"node {node.id} was not begun by hca: its parts don't say where they belong")
-    plan = there or marks.plan(reading.size, part_size)
+    plan = there or marks.plan(reading.size, reading.fingerprint(), part_size)
     if plan.size != reading.size:
         raise UsageError(f"{reading.path} has {reading.size} bytes, but node {node.id} is to have {plan.size}")
+    if plan.content != reading.fingerprint():
+        raise UsageError(f"{reading.path} is not the file that the upload in node {node.id} was begun with")
     if node.parts.varlen or plan.count != node.parts.count:
         raise UsageError(
             f"node {node.id} is to have {node.parts.count or 'nobody knows how many'} parts, not {plan.count}",
@@ -137,10 +139,10 @@ def _begun(server: Server, reading: Reading, description: Description, plan: Pla
     """Return the node of an upload of this file that broke off, claimed; None if there is none."""
     compression = reading.compression.name if reading.compression else ""
     for node in unfinished.nodes(server):
-        there = unfinished.plan_of(node)
-        if node.parts and node.file.name == description.name and node.parts.compression == compression:
-            same_cut = there == plan or (there is None and sending.arrived(node) == 0)
-            if same_cut and node.parts.count == plan.count and not node.parts.varlen and _claim(server, node, claim):
+        # One without a part says nothing of whose it is, and there is nothing to be saved.
+        if unfinished.plan_of(node) == plan and node.parts and node.parts.compression == compression:
+            is_it = node.file.name == description.name and node.parts.count == plan.count and not node.parts.varlen
+            if is_it and _claim(server, node, claim):
                 log.logger().info(
                     "going on with node %s: %d of %d parts are there", node.id, sending.arrived(node), plan.count
                 )
@@ -172,11 +174,14 @@ def _finished(
     told: Callable[[int], None],
     jobs: int,
     *,
-    is_ours: bool = True,
+    made: bool = True,
+    kept: bool = False,
 ) -> Node:
-    """Send what a node has not, and return it when its file is right; what is wrong is deleted if the node `is_ours`.
+    """Send what a node has not, and return it when its file is right.
 
-    What only broke off is kept: the next run goes on with it.
+    A node with a wrong part is deleted if it was `made` by this run: another one may be somebody else's. One whose
+    parts are those of the file, but whose file is not, is deleted unless it is to be `kept`. What only broke off is
+    there for the next run.
     """
     digest = reading.digest = Digest(reading.compression)
     pieces = _missing(reading, plan, node, digest, told)
@@ -185,13 +190,13 @@ def _finished(
         reading.check()
         digest.check_packed(reading.path)
     except (IntegrityError, ChangedError):
-        if is_ours:
+        if made:
             discard(server, node.id)
         raise
     node = assembling.wait(server, node)
-    with of_no_use(server, node.id) if is_ours else nullcontext():
+    with nullcontext() if kept else of_no_use(server, node.id):
         digest.check(reading.path, node.file.size, node.file.md5)
-        return description.completed(server, node, new=is_ours)
+        return description.completed(server, node, new=not kept)
 
 
 def _missing(
@@ -199,15 +204,25 @@ def _missing(
 ) -> Iterator[sending.Piece]:
     """Read a file from its beginning and yield the parts that a node has not; hash all of it.
 
-    Raises _OtherContentError if the node has a part that is not the file's.
+    Raises _OtherContentError if the node has a part that is not the file's. Those behind one that it has not are looked
+    at before any is sent: a part that is sent to the wrong node stays there.
     """
+    absent = [number for number in range(1, plan.count + 1) if sending.part_of(node, number) is None]
+    for number in range(absent[0] if absent else plan.count, plan.count + 1):
+        there = sending.part_of(node, number)
+        if there and there.md5 != _md5(reading.piece((number - 1) * plan.part_size, plan.length(number))):
+            raise _OtherContentError
     for number in range(1, plan.count + 1):
         data = reading.piece((number - 1) * plan.part_size, plan.length(number))
         digest.update(data)
         there = sending.part_of(node, number)
         if there is None:
             yield sending.Piece(number, plan.mark(number), data)
-        elif there.md5 != hashlib.md5(data, usedforsecurity=False).hexdigest():
+        elif there.md5 != _md5(data):
             raise _OtherContentError
         else:
             told(len(data))
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

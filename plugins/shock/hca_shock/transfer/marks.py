@@ -12,15 +12,19 @@ from dataclasses import dataclass
 MEBIBYTE = 1024 * 1024
 _SMALLEST, _LARGEST = 16 * MEBIBYTE, 64 * MEBIBYTE
 _FEW = 1000  # parts: every answer of the server lists all of them
-_MARK = re.compile(r"hca-(\d{1,19})-(\d{1,19})-(\d{1,9})")
+_MARK = re.compile(r"hca-(\d{1,19})-(\d{1,19})-([0-9a-f]{12})-(\d{1,9})")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A file of `size` bytes in parts of `part_size` bytes, the last of which may be shorter."""
+    """A file of `size` bytes in parts of `part_size` bytes, the last of which may be shorter.
+
+    `content` tells the file from others of its size and name (12 hexadecimal digits).
+    """
 
     size: int
     part_size: int
+    content: str
 
     @property
     def count(self) -> int:
@@ -33,10 +37,10 @@ class Plan:
 
     def mark(self, number: int) -> str:
         """The file name that is sent with the part `number`."""
-        return f"hca-{self.size}-{self.part_size}-{number}"
+        return f"hca-{self.size}-{self.part_size}-{self.content}-{number}"
 
 
-def plan(size: int, part_size: int | None = None) -> Plan:
+def plan(size: int, content: str, part_size: int | None = None) -> Plan:
     """Return how a file of `size` bytes is cut: in parts of `part_size` bytes, if that is given.
 
     Else a part has 16 MiB, more if the file would have more than a thousand, and at most 64 MiB, as a few of them are
@@ -45,7 +49,7 @@ def plan(size: int, part_size: int | None = None) -> Plan:
     if part_size is None:
         wanted = -(-size // _FEW // MEBIBYTE) * MEBIBYTE
         part_size = min(max(_SMALLEST, wanted), _LARGEST)
-    return Plan(size, part_size)
+    return Plan(size, part_size, content)
 
 
 def of_mark(name: str) -> Plan | None:
@@ -53,4 +57,4 @@ def of_mark(name: str) -> Plan | None:
     found = _MARK.fullmatch(name)
     if found is None or int(found[2]) == 0:
         return None
-    return Plan(int(found[1]), int(found[2]))
+    return Plan(int(found[1]), int(found[2]), found[3])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hca_core import workers
 from hca_core.errors import HCAError, UsageError
 from hca_shock.transfer import creating, in_parts, marks
-from hca_shock.transfer.description import Description
+from hca_shock.transfer.description import Description, check_name
 from hca_shock.transfer.reading import Compression, Reading
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def put(
 ) -> Iterator[Outcome]:
     """Send files and yield what became of each when it is done; all are described alike, but for their names."""
     description.check()
+    for reading in found:
+        check_name(description.name or reading.name)
     if description.name is not None and len(found) > 1:
         raise UsageError("one name does not do for several files", hint="leave --name out, or give one file")
 
@@ -96,6 +98,7 @@ def put_file(
     server: Server, reading: Reading, description: Description, order: Order, told: Callable[[int], None]
 ) -> Node:
     """Send one file and return its node, verified; `told` hears how many bytes have gone. Raises HCAError."""
+    description.check_at(server)
     wanted = replace(description, name=description.name or reading.name)
     if order.node_id is not None:
         in_pieces = server.node(order.node_id).parts is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hca_core import content
-from hca_core.errors import NetworkError
+from hca_core.errors import IntegrityError, NetworkError
 from hca_shock.transfer import ranges
 from hca_shock.transfer.getting import CONNECTIONS, check_ready
 
@@ -50,6 +50,8 @@ def _counted(stream: Any, size: int, promise: content.Promise, node_id: str) -> 
     while block := _read(stream):
         digest.update(block)
         got += len(block)
+        if size and got > size:
+            raise IntegrityError(f"node {node_id}: expected {size} bytes, received more")
         yield block
     content.Promise(size or None, promise.digest, "md5").check(f"node {node_id}", got, digest.hexdigest())
 

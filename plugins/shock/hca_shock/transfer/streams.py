@@ -41,6 +41,7 @@ def put(
     again from memory; the upload as a whole can't be taken up later, so its node is deleted if it fails.
     Raises IntegrityError if the server has got something else.
     """
+    description.check_at(server)
     first = _read(stream, part_size)
     if len(first) < part_size:
         return creating.of_file(server, Held(_SOURCE, NAME, first, compression), description, told)

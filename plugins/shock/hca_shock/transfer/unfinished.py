@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hca_core.errors import HCAError, UsageError, several
+from hca_core.errors import HCAError, UsageError, one_line, several
 from hca_shock.errors import SomeFailedError
 from hca_shock.node import Node
-from hca_shock.transfer import marks, sending
+from hca_shock.transfer import claims, marks, sending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ def row(node: Node) -> dict[str, Any]:
     wanted = node.parts.count if node.parts else 0
     state = "uploading"
     if node.file.locked:
-        state = f"failed: {node.file.locked.error}" if node.file.locked.error else "being put together"
+        state = f"failed: {one_line(node.file.locked.error)}" if node.file.locked.error else "being put together"
     return {
         "id": node.id,
         "name": node.file.name,
@@ -64,7 +64,8 @@ def row(node: Node) -> dict[str, Any]:
 def clean(server: Server, ids: Sequence[str], *, dry_run: bool = False) -> tuple[list[dict[str, Any]], HCAError | None]:
     """Delete unfinished uploads: those of `ids`, all that can be seen if there are none.
 
-    Returns a row on each, and an error if some could not be deleted. Raises UsageError if one of `ids` is none.
+    What this machine is just sending stays, and without `ids` what the server is just putting together. Returns a row
+    on each, and an error if some could not be deleted. Raises UsageError if one of `ids` is none.
     """
     chosen = [server.node(one) for one in ids] or list(nodes(server))
     for node in chosen:
@@ -72,14 +73,19 @@ def clean(server: Server, ids: Sequence[str], *, dry_run: bool = False) -> tuple
             raise UsageError(f"node {node.id} is no unfinished upload", hint="hca shock rm deletes nodes")
     rows, problems = [], []
     for node in chosen:
-        status = "would be removed"
-        if not dry_run:
-            try:
-                server.call("DELETE", "node", node.id)
-                status = "removed"
-            except HCAError as error:
-                status = "failed"
-                problems.append(f"{node.id}: {error.message}")
+        with claims.claimed(server.url, node.id) as free:
+            being_made = node.file.locked is not None and not node.file.locked.error
+            if not free or (being_made and not ids):
+                status = "in use"
+            elif dry_run:
+                status = "would be removed"
+            else:
+                try:
+                    server.call("DELETE", "node", node.id)
+                    status = "removed"
+                except HCAError as error:
+                    status = "failed"
+                    problems.append(f"{node.id}: {error.message}")
         rows.append({"id": node.id, "name": node.file.name, "status": status})
     failed = SomeFailedError(several(problems, "some uploads could not be removed")) if problems else None
     return rows, failed
