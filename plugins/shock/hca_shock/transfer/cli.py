@@ -207,7 +207,7 @@ def get(
     if folder and not os.path.isdir(folder):
         raise UsageError(f"there is no directory {folder}", hint="make it, or give --directory")
     with client() as shock:
-        nodes = [shock.node(one) for one in dict.fromkeys(ids)]
+        nodes = getting.looked_up(shock.server, list(dict.fromkeys(ids)), jobs=jobs)
         wanted = [(nodes[0], output_file)] if output_file else getting.targets(nodes, directory, by_id=by_id)
         total = sum(node.file.size for node in nodes)
         with bytes_bar(total, enabled=not no_progress, files=len(nodes)) as bar:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hca_core import names, transfer
+from hca_core import names, transfer, workers
 from hca_core.errors import HCAError, UsageError, one_line
 from hca_core.transfer import Transfer
 from hca_shock.errors import ShockLockedError, ShockNodeError
@@ -41,6 +41,18 @@ class Got:
         file = self.node.file
         row = {"id": self.node.id, "path": self.path, "size": file.size, "md5": file.md5, "status": self.status}
         return row | ({"error": str(self.error)} if self.error else {})
+
+
+def looked_up(server: Server, ids: Sequence[str], *, jobs: int = DEFAULT_JOBS) -> list[Node]:
+    """Return nodes by their ids, in this order. Raises ShockApiError if there is one that can't be had."""
+    found: dict[str, Node] = {}
+
+    def look(node_id: str) -> tuple[str, Node]:
+        return node_id, server.node(node_id)
+
+    for node_id, node in workers.side_by_side(ids, look, jobs=jobs, name="look"):
+        found[node_id] = node
+    return [found[one] for one in ids]
 
 
 def targets(nodes: Iterable[Node], directory: str, *, by_id: bool = False) -> list[tuple[Node, str]]:
