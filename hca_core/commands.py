@@ -135,6 +135,8 @@ def parse_json(text: str, ctx: click.Context | None, parameter: click.Parameter 
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise click.BadParameter(f"not JSON at {where} ({error.msg}): {text[:60]!r}.", ctx, parameter) from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists within lists within lists
+        raise click.BadParameter(f"can't be read as JSON: {text[:60]!r}...", ctx, parameter) from error
 
 
 def output_options(default: str = "json") -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -181,6 +181,13 @@ def test_objects_that_are_not_json_are_told(verb, bad):
     assert "not JSON at line 1, column" in outcome.stderr
 
 
+@pytest.mark.parametrize("bad", ["9" * 5000, "[" * 100_000], ids=["digits", "depth"])
+def test_json_that_is_too_much_is_told(verb, bad):
+    outcome = verb("--items", bad)
+    assert outcome.exit_status == 2
+    assert "can't be read as JSON" in outcome.stderr
+
+
 @pytest.mark.parametrize("bad", ["5", '"text"', "[1]", "null", '[{"a": 1}, "b"]'])
 def test_items_that_are_no_objects_are_told(verb, bad):
     outcome = verb("--items", bad)

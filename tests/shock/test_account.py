@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import stat
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import shock_servers as servers
 
 from hca_core.testing import reply
 
@@ -17,21 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hca_core.testing import LoopbackService, Outcome, Reply
-
-
-def _load() -> Any:
-    """Return the module servers.py beside this one, once for all modules; tests are no package."""
-    if "shock_servers" not in sys.modules:
-        path = Path(__file__).with_name("servers.py")
-        specification = importlib.util.spec_from_file_location("shock_servers", path)
-        assert specification is not None
-        assert specification.loader is not None
-        sys.modules["shock_servers"] = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(sys.modules["shock_servers"])
-    return sys.modules["shock_servers"]
-
-
-servers = _load()
 
 
 @pytest.fixture

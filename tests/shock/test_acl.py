@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import shock_doubles as doubles
 
 from hca_core.errors import UsageError
 from hca_local import launch
@@ -24,18 +22,6 @@ if TYPE_CHECKING:
     from hca_core.testing import LoopbackService, Outcome
 
 
-def _load() -> Any:
-    """Return the module beside this one; tests are no package."""
-    specification = importlib.util.spec_from_file_location("shock_doubles", Path(__file__).with_name("doubles.py"))
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-doubles = _load()
 ID = doubles.ID
 ANN = doubles.uuid_of("ann")
 BOB = doubles.uuid_of("bob")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import shock_doubles as doubles
 
 from hca_core.errors import NotFoundError, UsageError
 from hca_local import launch
 from hca_shock.client import ShockClient
-from hca_shock.errors import ShockNodeError, ShockRefusedError
+from hca_shock.errors import ShockError, ShockNodeError, ShockRefusedError
 from hca_shock.metadata.errors import LostChangeError
 
 if TYPE_CHECKING:
@@ -23,18 +21,6 @@ if TYPE_CHECKING:
     from hca_core.testing import LoopbackService, Outcome
 
 
-def _load() -> Any:
-    """Return the module beside this one; tests are no package."""
-    specification = importlib.util.spec_from_file_location("shock_doubles", Path(__file__).with_name("doubles.py"))
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-doubles = _load()
 ID = doubles.ID
 SINCE = "2026-01-01T00:00:00Z"
 WORKING = {"created_on": SINCE, "error": ""}
@@ -232,6 +218,39 @@ def test_locks_of_the_server_are_listed(hca: Callable[..., Outcome], node: Any) 
         ("n2", "file", SINCE, "unexpected EOF"),
         ("n3", "index line", SINCE, ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("file", [1]),
+        ("file", {"n": "x"}),
+        ("index", ["x"]),
+        ("index", {"n": ["x"]}),
+        ("index", {"n": {"l": 1}}),
+        ("node", 5),
+    ],
+)
+def test_locks_in_another_shape_are_an_error(
+    shock: ShockClient, service: LoopbackService, kind: str, data: Any
+) -> None:
+    for one in ("node", "file", "index"):
+        service.on("GET", f"/locked/{one}").reply(lambda _, one=one: doubles.answer(data if one == kind else None))
+    with pytest.raises(ShockError, match="can't be read"):
+        shock.admin.locks()
+
+
+def test_what_a_server_says_of_a_failure_stays_one_line(hca: Callable[..., Outcome], node: Any) -> None:
+    failed = {"created_on": SINCE, "error": "bad\n\x1b[2Jhca: done"}
+    node.raw["file"]["locked"] = failed
+    node.raw["indexes"] = {"line": {"total_units": 0, "locked": failed}}
+    for kind, data in (("node", []), ("file", {"n": failed}), ("index", {"n": {"line": failed}})):
+        node.service.on("GET", f"/locked/{kind}").reply(lambda _, data=data: doubles.answer(data))
+    lines = {("wait", ID): 2, ("locks",): 4, ("locks", ID): 4, ("index", "list", ID): 3, ("index", "wait", ID): 2}
+    for words, count in lines.items():
+        outcome = hca("shock", *words)
+        told = outcome.stdout + outcome.stderr
+        assert (len(told.splitlines()), "\x1b" in told, "hca: done" in told) == (count, False, True), told
 
 
 def test_nothing_is_locked_at_a_server_at_rest(ann: ShockClient, made: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import shock_doubles as doubles
 
 from hca_core.errors import NetworkError, NotFoundError, UsageError
 from hca_shock.client import ShockClient
@@ -23,18 +22,6 @@ if TYPE_CHECKING:
     from hca_core.testing import LoopbackService, Outcome
 
 
-def _load() -> Any:
-    """Return the module beside this one; tests are no package."""
-    specification = importlib.util.spec_from_file_location("shock_doubles", Path(__file__).with_name("doubles.py"))
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-doubles = _load()
 ID = doubles.ID
 
 
@@ -142,6 +129,21 @@ def test_the_first_difference_is_found(sent: Any, echoed: Any, path: str | None)
     assert (found and found[0]) == path
 
 
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ({"a": [1, {"b.c": 2**53 + 1}], "z": 2**54 + 1}, (r"a.1.b\.c", 2**53 + 1)),
+        (2**53 + 1, ("", 2**53 + 1)),
+        (-(2**63) + 1, ("", -(2**63) + 1)),
+        (10**400, ("", 10**400)),
+        (2**60, ("", 2**60)),  # which comes back as ...847000
+        ([1152921504606847000, 10**21, 2**53, -(2**53), True, 0.1, 1e300, "9007199254740993", None], None),
+    ],
+)
+def test_numbers_that_come_back_as_others_are_known(document: Any, found: Any) -> None:
+    assert documents.inexact(document) == found
+
+
 def test_a_deep_document_ends_in_a_sentence() -> None:
     deep: Any = 1
     for _ in range(5000):
@@ -199,12 +201,39 @@ def test_nothing_is_removed_if_one_path_is_not_there(shock: ShockClient, node: A
     assert node.sent == []
 
 
-def test_digits_that_the_server_loses_are_an_error(shock: ShockClient, node: Any) -> None:
-    with pytest.raises(DamagedError, match=r"'ids\.1'.*9007199254740992 instead of 9007199254740993") as caught:
-        shock.attributes.set(ID, {"ids": [1, 9007199254740993]})
+@pytest.mark.parametrize("change", ["set", "merge"])
+def test_digits_that_the_server_would_lose_are_not_sent(shock: ShockClient, node: Any, change: str) -> None:
+    node.service.on("GET", "/").reply(json={"id": "Shock", "type": "Shock"})
+    with pytest.raises(UsageError, match=r"can't keep the number 9007199254740993 at 'ids\.1'") as caught:
+        getattr(shock.attributes, change)(ID, {"ids": [1, 9007199254740993]})
+    assert "as a string" in str(caught.value.hint)
+    assert node.sent == []
+
+
+def test_our_own_server_keeps_them_and_is_asked_only_if_it_matters(
+    shock: ShockClient, service: LoopbackService
+) -> None:
+    def kept(request: Any) -> Any:
+        node.raw["attributes"] = json.loads(doubles.form(request)[0][2])
+        return doubles.answer(node.raw)
+
+    node = doubles.Node(service, id="ours", put=kept)
+    service.on("GET", "/").reply(json={"id": "Shock", "implementation": "hca local"})
+    shock.attributes.set("ours", {"n": 2**53})
+    assert service.asked("GET", "/") == []
+    assert shock.attributes.set("ours", {"n": 2**53 + 1}).attributes == {"n": 2**53 + 1}
+
+
+def test_what_the_server_has_changed_is_an_error(shock: ShockClient, service: LoopbackService) -> None:
+    def damaged(_: Any) -> Any:
+        node.raw["attributes"] = {"ids": [1, 3]}
+        return doubles.answer(node.raw)
+
+    node = doubles.Node(service, id="odd", put=damaged)
+    with pytest.raises(DamagedError, match=r"'ids\.1' the server has 3 instead of 2") as caught:
+        shock.attributes.set("odd", {"ids": [1, 2]})
     assert caught.value.exit_status == 6
     assert "as a string" in str(caught.value.hint)
-    assert len(node.sent) == 1
 
 
 def test_keys_that_are_no_text_are_compared_as_they_are_sent(shock: ShockClient, node: Any) -> None:
@@ -314,12 +343,21 @@ def test_merge_unset_and_clear(hca: Callable[..., Outcome], node: Any) -> None:
     assert hca("shock", "attributes", "clear", ID, "--if-version", "v2").json()["attributes"] is None
 
 
-@pytest.mark.parametrize("text", ["{", "Homo sapiens", "[" * 100_000, "@missing.json"])
+@pytest.mark.parametrize("text", ["{", "Homo sapiens", "[" * 100_000, "1" * 5000, "@missing.json"])
 def test_what_is_no_json_is_refused_before_a_request(hca: Callable[..., Outcome], node: Any, text: str) -> None:
     outcome = hca("shock", "attributes", "set", ID, text)
     assert outcome.exit_status == 2
     assert "Traceback" not in outcome.stderr
+    assert "unexpected" not in outcome.stderr
     assert node.service.requests == []
+
+
+def test_a_text_without_quotes_is_told_how_to_write_it(hca: Callable[..., Outcome], node: Any) -> None:
+    outcome = hca("shock", "attributes", "set", ID, "--path", "sample.organism", "Homo sapiens")
+    assert outcome.exit_status == 2
+    assert """a text has double quotes of its own: '"Homo sapiens"'.""" in outcome.stderr
+    for text in ("{", '{"a": b}', "[1,", "12x"):
+        assert "double quotes of its own" not in hca("shock", "attributes", "set", ID, text).stderr
 
 
 def test_a_number_that_json_does_not_have_is_refused(hca: Callable[..., Outcome], node: Any) -> None:

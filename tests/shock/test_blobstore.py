@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import shock_servers as servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,19 +15,6 @@ if TYPE_CHECKING:
     from hca_core.testing import Outcome
 
 
-def _load() -> Any:
-    """Return the module servers.py beside this one, once for all modules; tests are no package."""
-    if "shock_servers" not in sys.modules:
-        path = Path(__file__).with_name("servers.py")
-        specification = importlib.util.spec_from_file_location("shock_servers", path)
-        assert specification is not None
-        assert specification.loader is not None
-        sys.modules["shock_servers"] = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(sys.modules["shock_servers"])
-    return sys.modules["shock_servers"]
-
-
-servers = _load()
 DATA = servers.noise(3_000_000)
 
 

@@ -108,6 +108,19 @@ def test_nobody_is_a_problem_where_anonymous_users_see_nothing(server: Server) -
     assert checks["anonymous"].text == "nobody may do anything without a login"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("anonymous_permissions", "all"), ("auth", 5), ("url", "http://["), ("version", ["x"])]
+)
+def test_what_a_server_says_in_unknown_words_is_no_crash(server: Server, name: str, value: Any) -> None:
+    server.document[name] = value
+    assert {check.state for check in server.checks().values()} <= {"ok", "warning"}
+
+
+def test_what_a_server_says_stays_one_line(server: Server) -> None:
+    server.document |= {"version": "1\n\x1b[2J", "uptime": "\x1b]0;x\x07", "auth": ["a\nb"], "url": "http://a\n/"}
+    assert all(check.text.isprintable() for check in server.checks().values())
+
+
 def test_rights_of_everybody_are_a_warning(server: Server) -> None:
     server.document["anonymous_permissions"] = {"read": True, "write": True, "delete": True}
     check = server.checks()["anonymous"]

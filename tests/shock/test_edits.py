@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import shock_doubles as doubles
 
 from hca_core.errors import NetworkError, UsageError
 from hca_local import launch
@@ -17,6 +16,7 @@ from hca_shock.client import ShockClient
 from hca_shock.errors import ShockApiError, ShockError, ShockNotFoundError
 from hca_shock.metadata import lifetimes
 from hca_shock.metadata.errors import DamagedError
+from hca_shock.node import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
     from hca_core.testing import LoopbackService, Outcome
 
 
-def _load() -> Any:
-    """Return the module beside this one; tests are no package."""
-    specification = importlib.util.spec_from_file_location("shock_doubles", Path(__file__).with_name("doubles.py"))
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-doubles = _load()
 ID = doubles.ID
 
 
@@ -333,9 +321,8 @@ def test_values_survive_the_traps_of_the_server(tmp_path: Path) -> None:
             shock.edits.expire(id, "30D")
             shock.attributes.set(id, attributes)
             shock.attributes.set_value(id, "numbers.0", 0.5)
-            with pytest.raises(DamagedError, match=str(2**53)):
+            with pytest.raises(UsageError, match=str(2**53 + 1)):
                 shock.attributes.merge(id, {"id": 2**53 + 1})
-            shock.attributes.unset(id, "id")
             node = shock.node(id)
     assert (set(node.tags), node.file.name) == (set(tags), "n" * 255)
     assert [one for link in node.linkage for one in link.ids] == tags
@@ -347,15 +334,41 @@ def test_values_survive_the_traps_of_the_server(tmp_path: Path) -> None:
 # --- the command line -------------------------------------------------------------------------------------------------
 
 
-def test_the_verbs_show_the_node(hca: Callable[..., Outcome], node: Any) -> None:
-    assert hca("shock", "rename", ID, "new", "--query", "file.name").json() == "new"
-    assert hca("shock", "tag", ID, "a", "b", "--query", "tags").json() == ["a", "b"]
-    assert hca("shock", "priority", ID, "-5").json()["priority"] == -5
-    assert hca("shock", "format", ID, "fastq").json()["file"]["format"] == "fastq"
-    assert hca("shock", "expire", ID, "--in", "30D").json()["expiration"].startswith("2040")
-    assert hca("shock", "expire", ID, "--never").json()["expiration"].startswith("0001")
-    linked = hca("shock", "link", ID, "parent", "p", "--operation", "trim").json()["linkage"]
-    assert linked == [{"relation": "parent", "ids": ["p"], "operation": "trim"}]
+def test_the_verbs_show_what_has_changed(hca: Callable[..., Outcome], node: Any) -> None:
+    def row(*words: str) -> Any:
+        found = hca("shock", words[0], ID, *words[1:], "--output", "json").json()
+        assert (found.pop("id"), found.pop("version")) == (ID, node.raw["version"])
+        return found
+
+    assert row("rename", "new") == {"name": "new"}
+    assert row("tag", "a", "b") == {"name": "new", "tags": ["a", "b"]}
+    assert row("priority", "-5") == {"name": "new", "priority": -5}
+    assert row("format", "fastq") == {"name": "new", "format": "fastq"}
+    assert row("expire", "--in", "30D") == {"name": "new", "expiration": "2040-01-01T00:00:00+00:00"}
+    assert row("expire", "--never") == {"name": "new", "expiration": None}
+    links = [{"relation": "parent", "ids": ["p"], "operation": "trim"}]
+    assert row("link", "parent", "p", "--operation", "trim") == {"name": "new", "linkage": links}
+    assert row("lock") == {"name": "new", "locked": True}
+    assert row("unlock") == {"name": "new", "locked": False}
+    head, _, cells = hca("shock", "priority", ID, "7").stdout.splitlines()
+    assert head.split() == ["id", "name", "priority", "version"]
+    assert cells.split() == [ID, "new", "7", node.raw["version"]]
+    assert hca("shock", "rename", ID, "newer", "--query", "name").stdout == "newer\n"
+
+
+@pytest.mark.parametrize("size", [float("inf"), float("nan"), -1, "x", [3]])
+def test_a_file_of_no_size_is_a_node_that_can_not_be_read(hca: Callable[..., Outcome], node: Any, size: Any) -> None:
+    node.raw["file"]["size"] = size
+    outcome = hca("shock", "show", ID)
+    assert (outcome.exit_status, outcome.stdout) == (1, "")
+    assert outcome.stderr.startswith("hca: the server sent a node that can't be read")
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "2026-13-01T00:00:00Z", "2026-01-01T25:00:00Z"])
+def test_a_moment_without_a_date_is_none(hca: Callable[..., Outcome], node: Any, text: str) -> None:
+    assert moment(text) is None
+    node.raw["expiration"] = text
+    assert hca("shock", "priority", ID, "3").exit_status == 0
 
 
 @pytest.mark.parametrize("words", [[], ["--in", "30D", "--never"], ["--in", "3 weeks"]])

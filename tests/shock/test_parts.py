@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
-import json
 import os
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import shock_servers as servers
 
 from hca_core.errors import IntegrityError, NetworkError, UsageError
 from hca_core.progress import Bar
@@ -24,58 +22,17 @@ from hca_shock.transfer.description import Description
 from hca_shock.transfer.reading import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from hca_core.testing import Outcome
     from hca_shock.client import ShockClient
 
 
-def _load() -> Any:
-    """Return the module servers.py beside this one, once for all modules; tests are no package."""
-    if "shock_servers" not in sys.modules:
-        path = Path(__file__).with_name("servers.py")
-        specification = importlib.util.spec_from_file_location("shock_servers", path)
-        assert specification is not None
-        assert specification.loader is not None
-        sys.modules["shock_servers"] = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(sys.modules["shock_servers"])
-    return sys.modules["shock_servers"]
-
-
-servers = _load()
 faults = servers.faults
 KIBIBYTE = 1024
 PART = 64 * KIBIBYTE
 DATA = servers.noise(5 * PART + 11)  # six parts
 both = pytest.mark.parametrize("deployment", [0, 1], ids=["plain", "quirks"], indirect=True)
-
-
-@pytest.fixture
-def deployment(request: pytest.FixtureRequest) -> Any:
-    """A server with the faults of the real one, unless `both` asks for one without them too."""
-    return servers.shared(getattr(request, "param", 1))
-
-
-@pytest.fixture
-def proxy(deployment: Any) -> Any:
-    """A proxy before it."""
-    return servers.proxied(deployment)
-
-
-@pytest.fixture
-def shock(proxy: Any) -> Iterator[ShockClient]:
-    """A client that goes through the proxy."""
-    with servers.quick(proxy.url) as made:
-        yield made
-
-
-@pytest.fixture
-def run(proxy: Any, hca: Callable[..., Outcome], isolated_home: Path) -> Callable[..., Outcome]:
-    """A function that runs `hca shock` through the proxy, and waits only shortly."""
-    folder = isolated_home / ".config" / "hca"
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"shock": {"first_wait": 0.01, "most_wait": 0.05}}))
-    return lambda *words, **more: hca("shock", "--url", proxy.url, *map(str, words), **more)
 
 
 @pytest.fixture

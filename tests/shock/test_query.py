@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,12 +16,13 @@ from hca_core.errors import UsageError
 from hca_core.testing import isolated
 from hca_local import launch
 from hca_shock.client import ShockClient
-from hca_shock.errors import ShockApiError
+from hca_shock.errors import ShockApiError, ShockError
 from hca_shock.forms import FilePart, Form
 from hca_shock.query import choosing, expressions, listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from hca_core.testing import LoopbackService, Outcome, Request
 
@@ -290,6 +294,8 @@ WRONG = {
     "project=[1;2]": "takes such a value for an order",
     "project=*": "says nothing",
     "project=a*b*": "an asterisk stands",
+    "name=m1*.txt": "an asterisk stands",
+    "name!=m1*.txt": "an asterisk stands",
     'project="a"b"': "no JSON string",
     "size=big": "is an integer",
     "size>2.5": "is an integer",
@@ -297,6 +303,8 @@ WRONG = {
     "created_on=2026-13-01": "is a time",
     "a..b=1": "names no field",
     "attributes.$where=1": "names no field",
+    f"n>{'9' * 5000}": "further than a server counts",
+    f"size>{'9' * 5000}K": "is an integer",
     "n>1e300": "further than a server counts",
     "owner!=ann": "only be asked for as owner=USER",
     "owner": "only be asked for as owner=USER",
@@ -329,12 +337,16 @@ def test_a_name_of_which_the_server_would_make_an_account_is_refused(name: str) 
 
 
 class Moving:
-    """A list of nodes that changes while it is read: `before` is called with the number of each request, from 1."""
+    """A list of nodes that changes while it is read: `before` is called with the number of each request, from 1.
+
+    `total` makes of the number of nodes what the server says of it.
+    """
 
     def __init__(self, service: LoopbackService, count: int, per_second: int) -> None:
         start = datetime(2026, 1, 1, tzinfo=UTC)
         self.nodes = [self.node(start + timedelta(seconds=number // per_second)) for number in range(count)]
         self.before: Callable[[int], None] = lambda number: None
+        self.total: Callable[[int], int] = lambda count: count
         self.asked: list[dict[str, str]] = []
         service.on("GET", "/node").reply(self.answer)
 
@@ -356,7 +368,7 @@ class Moving:
             found.reverse()
         offset, limit = int(asked["offset"]), int(asked["limit"])
         page = found[offset : offset + limit]
-        return {"status": 200, "data": page, "error": None, "total_count": len(found)}
+        return {"status": 200, "data": page, "error": None, "total_count": self.total(len(found))}
 
 
 @pytest.fixture
@@ -423,6 +435,63 @@ def test_no_more_pages_are_asked_for_than_are_taken(service: LoopbackService) ->
     assert moving.asked[1]["limit"] == "3"
 
 
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(("per_second", "total"), [(1, None), (1000, None), (1, 10**9)])
+def test_a_server_that_sends_the_same_page_again_and_again_is_an_error(
+    service: LoopbackService, per_second: int, total: int | None, descending: bool
+) -> None:
+    moving = Moving(service, 47, per_second)
+    moving.before = lambda number: moving.asked[-1].update(offset="0") or moving.asked[-1].pop("created_on", None)
+    moving.total = lambda count: total or count
+    with ShockClient(service.url) as client:
+        found = client.queries.nodes(descending=descending)
+        with pytest.raises(ShockError, match="the same nodes again"):
+            list(found)
+    assert len(moving.asked) <= 3
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_server_whose_totals_alternate_is_an_error(service: LoopbackService) -> None:
+    moving = Moving(service, 100, 1)
+    moving.total = lambda count: count if len(moving.asked) % 2 else 10
+    with ShockClient(service.url) as client, pytest.raises(ShockError, match="the same nodes again"):
+        list(client.queries.nodes(descending=True))
+    assert len(moving.asked) < 40
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("page", [2, 4])
+@pytest.mark.parametrize("gone", [15, 25, 35])
+def test_nodes_that_vanish_behind_the_place_are_no_error(service: LoopbackService, page: int, gone: int) -> None:
+    moving = Moving(service, 100, 1)
+
+    def vanish(number: int) -> None:
+        if number == page:
+            del moving.nodes[:gone]  # the last ones, as the list is descending
+
+    moving.before = vanish
+    with ShockClient(service.url) as client:
+        ids = [node.id for node in client.queries.nodes(descending=True)]
+    assert len(ids) == len(set(ids))
+    assert {node["id"] for node in moving.nodes} <= set(ids)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_nodes_that_are_made_before_the_place_are_no_error(service: LoopbackService) -> None:
+    moving = Moving(service, 30, 1)
+    first = {node["id"] for node in moving.nodes}
+
+    def grow(number: int) -> None:
+        if number == 3:
+            at = datetime(2026, 2, 1, tzinfo=UTC)
+            moving.nodes += [moving.node(at + timedelta(seconds=one)) for one in range(10)]
+
+    moving.before = grow
+    with ShockClient(service.url) as client:
+        assert {node.id for node in client.queries.nodes(descending=True)} == first
+
+
 def test_a_count_fetches_one_node_and_never_all(service: LoopbackService) -> None:
     service.on("GET", "/node").reply(json={"status": 200, "data": [], "error": None, "total_count": 7000})
     with ShockClient(service.url) as client:
@@ -455,6 +524,32 @@ def test_ls_writes_a_row_for_each_node(ls: Callable[..., Outcome]) -> None:
     assert header == ["id", "type", "size", "created_on", "name"]
     assert (first[1:3], first[4]) == (["basic", "10"], "reads.1.fastq")
     assert (second[2], second[4]) == ("0", "notes.txt")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_is_not_moved_by_what_others_have_written(service: LoopbackService, isolated_home: Path) -> None:
+    import pty
+
+    raw = {
+        "id": "n1",
+        "created_on": "2026-01-01T00:00:00Z",
+        "file": {"name": "a\x1b[2Jb\x9bc"},
+        "attributes": {"k": "x\x1by"},
+    }
+    service.on("GET", "/node").reply(json={"status": 200, "data": [raw], "error": None, "total_count": 1})
+    service.on("GET", "/").reply(json={"id": "Shock", "type": "Shock"})
+    command = [sys.executable, "-m", "hca_core", "shock", "--url", service.url, "ls"]
+    for words in ((), ("--distinct", "k")):
+        ours, theirs = pty.openpty()
+        with os.fdopen(ours, "rb", buffering=0) as screen:
+            subprocess.run([*command, *words], stdout=theirs, stderr=subprocess.PIPE, timeout=20, check=True)
+            os.close(theirs)
+            told = screen.read(10_000).decode()
+        assert "\ufffd" in told
+        assert "\x1b" not in told
+        assert "\x9b" not in told
+    piped = subprocess.run(command, capture_output=True, timeout=20, check=True).stdout
+    assert b"\x1b" in piped
 
 
 def test_ls_has_other_shapes(ls: Callable[..., Outcome]) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import os
-import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import shock_servers as servers
 
 from hca_core.errors import NetworkError
 from hca_shock.errors import ShockNodeError
@@ -18,24 +17,9 @@ from hca_shock.transfer import making, reader
 from hca_shock.transfer.description import Description
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hca_shock.client import ShockClient
 
 
-def _load() -> Any:
-    """Return the module servers.py beside this one, once for all modules; tests are no package."""
-    if "shock_servers" not in sys.modules:
-        path = Path(__file__).with_name("servers.py")
-        specification = importlib.util.spec_from_file_location("shock_servers", path)
-        assert specification is not None
-        assert specification.loader is not None
-        sys.modules["shock_servers"] = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(sys.modules["shock_servers"])
-    return sys.modules["shock_servers"]
-
-
-servers = _load()
 faults = servers.faults
 MEBIBYTE = servers.MEBIBYTE
 DATA = servers.noise(3 * MEBIBYTE + 5)
@@ -46,13 +30,6 @@ RAW = {"download_raw": ""}
 def proxy() -> Any:
     """A proxy before a server with the faults of the real one."""
     return servers.proxied(servers.shared(1))
-
-
-@pytest.fixture
-def shock(proxy: Any) -> Iterator[ShockClient]:
-    """A client that goes through the proxy."""
-    with servers.quick(proxy.url) as made:
-        yield made
 
 
 @pytest.fixture

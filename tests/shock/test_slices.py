@@ -20,6 +20,7 @@ from hca_local import launch
 from hca_shock.client import ShockClient
 from hca_shock.errors import ShockApiError, ShockLockedError, ShockNodeError
 from hca_shock.forms import FilePart, Form
+from hca_shock.index import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,30 +212,54 @@ def asked(service: LoopbackService) -> list[dict[str, str]]:
     return [dict(one.query) for one in service.requests if one.query]
 
 
-def test_what_breaks_off_is_asked_for_from_there_on_as_long_as_something_comes(service: LoopbackService) -> None:
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_FIRST_WAIT_SECONDS", 0.001)
+
+
+@pytest.mark.usefixtures("hurry")
+def test_what_breaks_off_is_asked_for_from_there_on_as_long_as_something_comes(
+    service: LoopbackService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_RETRIES", 1)
     content = bytes(range(100))
 
     def cut(query: dict[str, str]) -> Any:
-        return replace(reply(body=content[int(query.get("seek", "0")) :]), truncate_after=30)
+        start = int(query["seek"])
+        return replace(reply(body=content[start : start + int(query["length"])]), truncate_after=30)
 
     with scripted(service, cut, cut, cut, cut) as client:
-        client.server.session.policy = client.server.session.policy._replace(tries=2)
-        assert b"".join(client.slices.bytes(ID)) == content
+        assert b"".join(client.slices.bytes(ID, 1, 95)) == content[1:96]
     assert asked(service) == [
-        {"download_raw": ""},
-        {"download_raw": "", "seek": "30", "length": "70"},
-        {"download_raw": "", "seek": "60", "length": "40"},
-        {"download_raw": "", "seek": "90", "length": "10"},
+        {"download_raw": "", "seek": "1", "length": "95"},
+        {"download_raw": "", "seek": "31", "length": "65"},
+        {"download_raw": "", "seek": "61", "length": "35"},
+        {"download_raw": "", "seek": "91", "length": "5"},
     ]
 
 
+@pytest.mark.usefixtures("hurry")
 def test_a_connection_that_breaks_off_at_once_again_and_again_is_an_error(service: LoopbackService) -> None:
-    cut = [lambda query: replace(reply(body=b"x" * 100), truncate_after=0)] * 3
-    with scripted(service, *cut) as client:
-        client.server.session.policy = client.server.session.policy._replace(tries=3)
-        with pytest.raises(NetworkError, match="the connection broke"):
-            b"".join(client.slices.bytes(ID))
-    assert len(asked(service)) == 3
+    cut = [lambda query: replace(reply(body=b"x" * 99), truncate_after=0)] * 7
+    with scripted(service, *cut) as client, pytest.raises(NetworkError, match="the connection broke"):
+        b"".join(client.slices.bytes(ID, 1))
+    assert len(asked(service)) == 7
+
+
+@pytest.mark.parametrize("settings", [{}, {"seek": 0}, {"length": 100}, {"length": 500}])
+def test_the_whole_file_is_compared_with_its_md5(service: LoopbackService, settings: dict[str, int]) -> None:
+    with (
+        scripted(service, lambda query: reply(body=b"x" * 100)) as client,
+        pytest.raises(IntegrityError, match="expected md5"),
+    ):
+        b"".join(client.slices.bytes(ID, **settings))
+
+
+def test_a_server_that_ignores_the_place_is_noticed(service: LoopbackService) -> None:
+    more = pytest.raises(IntegrityError, match="expected 10 bytes from byte 50 on")
+    with scripted(service, lambda query: reply(body=bytes(range(100)))) as client, more:
+        b"".join(client.slices.bytes(ID, 50, 10))
+    assert len(asked(service)) == 1
 
 
 @pytest.mark.parametrize("count", [0, 39, 41])
@@ -343,7 +368,19 @@ def test_a_file_is_complete_or_as_it_was(service: LoopbackService, hca: Callable
     path = tmp_path / "piece"
     path.write_bytes(b"old")
     scripted(service, lambda query: reply(body=b"x" * 39)).close()
-    outcome = hca("shock", "slice", ID, "--bytes", "0:40", "-o", str(path), env={"HCA_SHOCK_URL": service.url})
+    words = ("shock", "slice", ID, "--bytes", "0:40", "-o", str(path))
+    outcome = hca(*words, env={"HCA_SHOCK_URL": service.url})
+    assert outcome.exit_status == 2
+    assert outcome.stderr == f"hca: {path} exists\nnext: --force replaces it\n"
+    assert service.requests == []
+    outcome = hca(*words, "--force", env={"HCA_SHOCK_URL": service.url})
     assert outcome.exit_status == 6, outcome.stderr
     assert path.read_bytes() == b"old"
     assert [one.name for one in tmp_path.iterdir()] == ["piece"]
+
+
+def test_force_replaces_a_file(served: Served, slice_: Callable[..., Outcome], tmp_path: Path) -> None:
+    path = tmp_path / "piece"
+    path.write_bytes(b"old")
+    assert slice_(served.reads, "--records", "1", "-o", path, "--force").exit_status == 0
+    assert path.read_bytes() == RECORDS[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,6 +10,7 @@ import click
 
 from hca_core.commands import Verb, output_options
 from hca_core.context import Hca
+from hca_core.errors import UsageError
 from hca_core.lazy import PluginGroup
 
 if TYPE_CHECKING:
@@ -110,9 +112,27 @@ def chosen() -> Choice:
 
 
 def asked_password(name: str) -> str:
-    """Return the password that somebody types, which is not shown."""
-    password: str = click.prompt(f"Password of {name}", hide_input=True, err=True)
+    """Return the password that somebody types, which is not shown. Raises UsageError if there is no terminal for it."""
+    import getpass
+    import warnings
+
+    with warnings.catch_warnings():
+        # Without a terminal Python would read standard input, and show what is typed there.
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            password: str = click.prompt(f"Password of {name}", hide_input=True, err=True)
+        except getpass.GetPassWarning as error:
+            raise UsageError(
+                f"the password of {name} can't be asked for without a terminal",
+                hint="give NAME:PASSWORD, or a token (HCA_SHOCK_TOKEN)",
+            ) from error
     return password
+
+
+def check_free(path: str, *, force: bool) -> None:
+    """Raise UsageError if there is something at `path` that `force` does not allow to replace."""
+    if not force and os.path.lexists(path):
+        raise UsageError(f"{path} exists", hint="--force replaces it")
 
 
 @shock.command(cls=Verb, short_help="Show what is known of nodes.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from hca_core.errors import one_line
 from hca_shock.errors import ShockError
 
 # RFC 3339; servers send nanoseconds, or milliseconds with trailing zeros left out.
@@ -16,7 +17,7 @@ _UNSET_YEAR = "0001-"
 
 @dataclass(frozen=True)
 class Lock:
-    """Work that is under way behind the answers; with an `error` it has failed."""
+    """Work that is under way behind the answers; with an `error` (a line) it has failed."""
 
     created_on: datetime | None
     error: str
@@ -104,7 +105,7 @@ class Node:
         """Return the node that a document of a server describes. Raises ShockError if it describes none."""
         try:
             return _node(raw)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ShockError(f"the server sent a node that can't be read ({type(error).__name__}: {error})") from error
 
     @property
@@ -114,12 +115,17 @@ class Node:
 
 
 def moment(text: object) -> datetime | None:
-    """Return the moment that a server's text tells; None where it is unset (the year 1) or no moment."""
+    """Return the moment that a server's text tells; None where it is unset (the year 1), or has no date in UTC."""
     found = _MOMENT.fullmatch(text) if isinstance(text, str) else None
     if found is None or found[1].startswith(_UNSET_YEAR):
         return None
     fraction = (found[2] or "0")[:6].ljust(6, "0")
-    return datetime.fromisoformat(f"{found[1]}.{fraction}{found[3].replace('Z', '+00:00')}")
+    try:
+        at = datetime.fromisoformat(f"{found[1]}.{fraction}{found[3].replace('Z', '+00:00')}")
+        at.astimezone(UTC)  # raises OverflowError for what is so near to an end of all dates that it has none there
+    except (ValueError, OverflowError):
+        return None
+    return at
 
 
 def _node(raw: Any) -> Node:
@@ -146,9 +152,12 @@ def _node(raw: Any) -> Node:
 
 def _file(raw: Any, node_format: object) -> File:
     md5 = (raw.get("checksum") or {}).get("md5")
+    size = int(raw.get("size") or 0)
+    if size < 0:
+        raise ValueError(f"a file of {size} bytes")
     return File(
         name=str(raw.get("name") or ""),
-        size=int(raw.get("size") or 0),
+        size=size,
         md5=str(md5).lower() if md5 else None,
         format=str(raw.get("format") or node_format or ""),
         virtual=bool(raw.get("virtual")),
@@ -167,7 +176,7 @@ def _index(raw: Any) -> Index:
 
 
 def _lock(raw: Any) -> Lock | None:
-    return None if raw is None else Lock(moment(raw.get("created_on")), str(raw.get("error") or ""))
+    return None if raw is None else Lock(moment(raw.get("created_on")), one_line(str(raw.get("error") or "")))
 
 
 def _link(raw: Any) -> Link:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from hca_core import durations, urls
-from hca_core.errors import HCAError
+from hca_core.errors import HCAError, one_line
 from hca_shock import config
 from hca_shock.acl.documents import RIGHTS
 from hca_shock.errors import ShockError, ShockRefusedError
@@ -47,7 +47,8 @@ def examine(server: Server) -> list[Check]:
     except HCAError as error:
         told = f"{error.message}; {error.hint}" if error.hint else error.message
         return [Check("reachable", "problem", told)]
-    return [Check("reachable", "ok", f"{server.url} answers"), *_checks(server, described)]
+    checks = [Check("reachable", "ok", f"{server.url} answers"), *_checks(server, described)]
+    return [replace(check, text=one_line(check.text)) for check in checks]
 
 
 def _checks(server: Server, described: _Description) -> Iterator[Check]:
@@ -110,7 +111,7 @@ def _login(server: Server, document: dict[str, Any], *, is_shock: bool) -> Check
         credential = server.credential
     except HCAError as error:
         return Check("login", "problem", error.message)
-    may_read = (document.get("anonymous_permissions") or {}).get("read", True)
+    may_read = _everybody(document).get("read", True)
     if credential is None:
         if may_read:
             return Check("login", "ok", "nobody is logged in: you see what is public")
@@ -153,7 +154,7 @@ def _encryption(server: Server) -> Check:
 
 
 def _anonymous(document: dict[str, Any]) -> Check:
-    allowed = document.get("anonymous_permissions") or {}
+    allowed = _everybody(document)
     found = [right for right in RIGHTS if allowed.get(right)]
     if "write" in found or "delete" in found:
         return Check("anonymous", "warning", f"everybody may {', '.join(found)} without a login where nodes allow it")
@@ -162,7 +163,8 @@ def _anonymous(document: dict[str, Any]) -> Check:
 
 
 def _schemes(server: Server, document: dict[str, Any]) -> Check:
-    listed = [str(name) for name in document.get("auth") or ()]
+    told = document.get("auth")
+    listed = [str(name) for name in told] if isinstance(told, list) else []
     names = ", ".join(listed) or "none (it does not tell of names and passwords)"
     scheme = server.profile.scheme
     credential = _has_login(server)
@@ -174,7 +176,7 @@ def _schemes(server: Server, document: dict[str, Any]) -> Check:
 
 def _links(server: Server, document: dict[str, Any]) -> Check:
     told = str(document.get("url") or "")
-    if not told or urls.origin(told) == urls.origin(server.url):
+    if not told or _origin(told) == urls.origin(server.url):
         return Check("links", "ok", "the server knows its own address")
     return Check(
         "links",
@@ -211,6 +213,20 @@ def _bugs(document: dict[str, Any]) -> Iterator[Check]:
         "warning",
         "an index that could not be built stays locked until the server is started anew",
     )
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Return where a URL leads, None for what is none."""
+    try:
+        return urls.origin(url)
+    except ValueError:
+        return None
+
+
+def _everybody(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what a server lets everybody do, nothing where it does not say so in words that are known."""
+    told = document.get("anonymous_permissions")
+    return told if isinstance(told, dict) else {}
 
 
 def _has_login(server: Server) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hca_core import log
+from hca_core.errors import one_line
 from hca_shock.errors import ShockError, ShockNodeError
 
 if TYPE_CHECKING:
@@ -43,13 +44,19 @@ def of_node(node: Node) -> list[Locked]:
 
 
 def of_server(server: Server) -> list[Locked]:
-    """Return everything that is locked at a server; it tells that to everybody."""
+    """Return everything that is locked at a server; it tells that to everybody.
+
+    Raises ShockError if it tells it in a way that can't be read, ShockApiError, NetworkError.
+    """
     nodes = server.call("GET", "locked", "node") or ()
     files = server.call("GET", "locked", "file") or {}
     indexes = server.call("GET", "locked", "index") or {}
-    found = [_busy(one) for one in nodes]
-    found += [_listed(id, "file", lock) for id, lock in files.items()]
-    found += [_listed(id, f"index {name}", lock) for id, names in indexes.items() for name, lock in names.items()]
+    try:
+        found = [_busy(one) for one in nodes]
+        found += [_listed(id, "file", lock) for id, lock in files.items()]
+        found += [_listed(id, f"index {name}", lock) for id, names in indexes.items() for name, lock in names.items()]
+    except (TypeError, AttributeError) as error:
+        raise ShockError(f"{server.url} lists what is locked in a way that can't be read ({error})") from error
     return found
 
 
@@ -112,4 +119,4 @@ def _busy(raw: Any) -> Locked:
 
 
 def _listed(id: str, what: str, lock: Any) -> Locked:
-    return Locked(id, what, lock.get("created_on"), str(lock.get("error") or ""))
+    return Locked(id, what, lock.get("created_on"), one_line(str(lock.get("error") or "")))

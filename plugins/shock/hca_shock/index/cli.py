@@ -9,7 +9,7 @@ import click
 
 from hca_core.commands import Verb, output_options
 from hca_core.lazy import PluginGroup
-from hca_shock.cli import client
+from hca_shock.cli import check_free, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,7 +181,8 @@ class _BytesType(click.ParamType[Any]):
 @click.option("--readgroup", help="Alignments of this read group.")
 @click.option("--filter", help="fq2fa (FASTQ to FASTA) or anonymize (new names for sequences).")
 @click.option("--compression", help="Let the server pack it: gzip or zip.")
-def slice_(node_id: str, target: str | None, **choices: Any) -> None:
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def slice_(node_id: str, target: str | None, force: bool, **choices: Any) -> None:
     """Get a piece of the file of a node, to standard output or to a file, which is complete or not there.
 
     \b
@@ -192,6 +193,8 @@ def slice_(node_id: str, target: str | None, **choices: Any) -> None:
     hca shock slice ID --region chr1:1-20000 --header
     hca shock slice ID --filter fq2fa -o reads.fasta
     """
+    if target is not None:
+        check_free(target, force=force)
     with client() as shock:
         blocks = _slice(shock.slices, node_id, choices)
         if target is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hca_core.errors import IntegrityError, UsageError
 from hca_shock.errors import ShockApiError, ShockLockedError, ShockNodeError
 from hca_shock.index import reading
+from hca_shock.transfer import streaming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,7 +48,10 @@ class Slices:
         filter: str | None = None,
         compression: str | None = None,
     ) -> Blocks:
-        """Yield `length` bytes from `seek` on (None: to the end), fewer only where the file ends."""
+        """Yield `length` bytes from `seek` on (None: to the end), fewer only where the file ends.
+
+        The whole file is compared with its md5 at the end.
+        """
         changed = asked_changes(filter, compression)
         if seek < 0 or (length is not None and length < 0):
             raise UsageError("a place and a length can't be negative")
@@ -59,8 +63,10 @@ class Slices:
         whole = (seek, end) == (0, size)
         if node.type == "subset" and not whole:
             raise UsageError(f"{node_id} is a subset of another file; the server gives it whole, or by its index")
+        if not changed and whole:
+            return streaming.blocks(self._server, node)
         if not changed:
-            return reading.span(self._server, node_id, seek, end, whole=whole)
+            return reading.span(self._server, node_id, seek, end)
         place: Ask = [] if whole else [("seek", str(seek)), ("length", str(end - seek))]
         return self._told(node, [*place, *changed], expects=end > seek)
 

@@ -34,7 +34,7 @@ class Attributes:
     Each change returns the node as it is then. With `if_version` it is made only while the node has that version.
     Changes raise ConflictError if somebody else changes the node at the same time or it has another version,
     DamagedError (an IntegrityError) if the server has kept something else than it was sent, UsageError for what is no
-    JSON.
+    JSON, and for integers of which the server is known to lose digits.
     """
 
     def __init__(self, server: Server) -> None:
@@ -104,6 +104,7 @@ class Attributes:
         # As a file: the server cuts values of a form at some 4 KB, and earlier where a segment of the network ends.
         form = Form(files=[FilePart("attributes", "attributes.json", data)])
         wanted = json.loads(data)
+        check_numbers(self._server, wanted)
         try:
             node = Node.parse(self._server.call("PUT", "node", id, form=form))
         except NetworkError:
@@ -124,6 +125,17 @@ class Attributes:
 
 
 _ADVICE = "the server keeps numbers as float64, exact up to 2^53 only: send a larger one as a string"
+_OURS = "hca local"  # which keeps them
+
+
+def check_numbers(server: Server, document: Any) -> None:
+    """Raise UsageError for a document with an integer of which the server would lose digits; nothing is sent then."""
+    found = documents.inexact(document)
+    if found is None or server.resource().get("implementation") == _OURS:
+        return
+    path, value = found
+    where = f"at {path!r}" if path else "as the whole document"
+    raise UsageError(f"the server can't keep the number {documents.shown(value)} {where}", _ADVICE)
 
 
 def _check_version(node: Node, wanted: str | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,16 +21,34 @@ if TYPE_CHECKING:
     from hca_shock.node import Node
 
 
+_LIKE_TEXT = re.compile(r"[^\W\d][^'\"\n]{0,60}")
+
+
 class _Json(click.ParamType[Any]):
     """Any JSON value: the text itself, `@file`, or `-` for standard input."""
 
     name = "json"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        text = text_of(value, ctx, param)
         try:
-            return parse_json(text_of(value, ctx, param), ctx, param) if isinstance(value, str) else value
+            return parse_json(text, ctx, param)
         except RecursionError:
             self.fail("is nested too deeply.", param, ctx)
+        except ValueError:
+            self.fail("has a number with too many digits.", param, ctx)
+        except click.BadParameter as error:
+            # Who forgets quotes means a text; what begins as something else in JSON is a slip of another kind.
+            if text is not value or not _LIKE_TEXT.fullmatch(value):
+                raise
+            import json
+
+            quoted = json.dumps(value, ensure_ascii=False)
+            self.fail(
+                f"{error.message.removesuffix('.')}; a text has double quotes of its own: '{quoted}'.", param, ctx
+            )
 
 
 _if_version = click.option("--if-version", metavar="VERSION", help="Change it only while the node has this version.")
@@ -125,19 +145,19 @@ def clear(id: str, if_version: str | None, show: Show) -> None:
 @click.command(cls=Verb)
 @click.argument("id")
 @click.argument("name")
-@output_options()
+@output_options("table")
 def rename(id: str, name: str, show: Show) -> None:
     """Rename the file of a node."""
-    _edit(show, lambda shock: shock.edits.rename(id, name))
+    _edit(show, lambda shock: shock.edits.rename(id, name), lambda node: {})
 
 
 @click.command(cls=Verb)
 @click.argument("id")
 @click.argument("tags", nargs=-1, required=True, metavar="TAG...")
-@output_options()
+@output_options("table")
 def tag(id: str, tags: tuple[str, ...], show: Show) -> None:
     """Add tags to a node. The server can't take a tag away again."""
-    _edit(show, lambda shock: shock.edits.tag(id, *tags))
+    _edit(show, lambda shock: shock.edits.tag(id, *tags), lambda node: {"tags": list(node.tags)})
 
 
 @click.command(cls=Verb)
@@ -145,21 +165,25 @@ def tag(id: str, tags: tuple[str, ...], show: Show) -> None:
 @click.argument("relation")
 @click.argument("ids", nargs=-1, required=True, metavar="OTHER_ID...")
 @click.option("--operation", metavar="TEXT", help="What the relation comes from.")
-@output_options()
+@output_options("table")
 def link(id: str, relation: str, ids: tuple[str, ...], operation: str | None, show: Show) -> None:
     """Add a relation of a node to others. The server can't take it away again, and takes one "parent" only.
 
     \b
     hca shock link ID parent OTHER_ID --operation trimming
     """
-    _edit(show, lambda shock: shock.edits.link(id, relation, ids, operation))
+    _edit(
+        show,
+        lambda shock: shock.edits.link(id, relation, ids, operation),
+        lambda node: {"linkage": [asdict(one) for one in node.linkage]},
+    )
 
 
 @click.command(cls=Verb)
 @click.argument("id")
 @click.option("--in", "lifetime", metavar="TIME", help="A whole number and M (minutes), H (hours) or D (days): 30D.")
 @click.option("--never", is_flag=True, help="Keep the node until somebody deletes it.")
-@output_options()
+@output_options("table")
 def expire(id: str, lifetime: str | None, never: bool, show: Show) -> None:
     """Let the server delete a node some time from now, or never.
 
@@ -169,41 +193,45 @@ def expire(id: str, lifetime: str | None, never: bool, show: Show) -> None:
     """
     if (lifetime is None) is not never:
         raise UsageError("it needs either --in TIME or --never")
-    _edit(show, lambda shock: shock.edits.keep(id) if lifetime is None else shock.edits.expire(id, lifetime))
+    _edit(
+        show,
+        lambda shock: shock.edits.keep(id) if lifetime is None else shock.edits.expire(id, lifetime),
+        lambda node: {"expiration": node.expiration.isoformat() if node.expiration else None},
+    )
 
 
 @click.command(cls=Verb, context_settings={"ignore_unknown_options": True})
 @click.argument("id")
 @click.argument("priority", type=click.IntRange(-(2**31), 2**31 - 1))
-@output_options()
+@output_options("table")
 def priority(id: str, priority: int, show: Show) -> None:
     """Set the priority of a node, a whole number that may be negative."""
-    _edit(show, lambda shock: shock.edits.priority(id, priority))
+    _edit(show, lambda shock: shock.edits.priority(id, priority), lambda node: {"priority": node.priority})
 
 
 @click.command("format", cls=Verb)
 @click.argument("id")
 @click.argument("name")
-@output_options()
+@output_options("table")
 def format_(id: str, name: str, show: Show) -> None:
     """Set the format of a node's file (fastq, bam). The server takes that once: it can't be changed later."""
-    _edit(show, lambda shock: shock.edits.set_format(id, name))
+    _edit(show, lambda shock: shock.edits.set_format(id, name), lambda node: {"format": node.file.format})
 
 
 @click.command(cls=Verb)
 @click.argument("id")
-@output_options()
+@output_options("table")
 def lock(id: str, show: Show) -> None:
     """Keep everybody from reading the file of a node, until it is unlocked or the server starts anew."""
-    _edit(show, lambda shock: shock.edits.lock_file(id))
+    _edit(show, lambda shock: shock.edits.lock_file(id), _locked)
 
 
 @click.command(cls=Verb)
 @click.argument("id")
-@output_options()
+@output_options("table")
 def unlock(id: str, show: Show) -> None:
     """Take the lock of a node's file away, also that of a file whose parts could not be put together."""
-    _edit(show, lambda shock: shock.edits.unlock_file(id))
+    _edit(show, lambda shock: shock.edits.unlock_file(id), _locked)
 
 
 @click.command(cls=Verb)
@@ -228,11 +256,15 @@ def rm(ids: tuple[str, ...], dry_run: bool, show: Show) -> None:
     _show_deletions(show, found)
 
 
-def _edit(show: Show, change: Callable[[ShockClient], Node]) -> None:
-    """Make one change and show the node as it is then."""
+def _edit(show: Show, change: Callable[[ShockClient], Node], changed: Callable[[Node], dict[str, Any]]) -> None:
+    """Make one change and show, of the node as it is then, what it is called and what has changed."""
     with client() as shock:
         node = change(shock)
-    show(node.raw)
+    show({"id": node.id, "name": node.file.name, **changed(node), "version": node.version})
+
+
+def _locked(node: Node) -> dict[str, Any]:
+    return {"locked": node.file.locked is not None}
 
 
 def _show_attributes(show: Show, node: Node) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 from hca_core.errors import NotFoundError, UsageError
@@ -106,6 +107,25 @@ def difference(sent: Any, echoed: Any) -> tuple[str, Any, Any] | None:
     return None
 
 
+def inexact(document: Any) -> tuple[str, int] | None:
+    """Return the first number that a server which keeps float64 gives back as another one, as path and value.
+
+    None if there is none. What Python has as a float comes back as it is; only integers can be too long. A server
+    writes the fewest digits that mean the same float64, so that 2**60, which is one, loses its last digits all the
+    same.
+    """
+    waiting: list[tuple[list[str], Any]] = [([], document)]
+    while waiting:
+        names, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += reversed([([*names, str(key)], inner) for key, inner in value.items()])
+        elif isinstance(value, (list, tuple)):
+            waiting += reversed([([*names, str(at)], inner) for at, inner in enumerate(value)])
+        elif isinstance(value, int) and not isinstance(value, bool) and not _is_kept(value):
+            return joined(names), value
+    return None
+
+
 def shown(value: Any) -> str:
     """Return a value as a piece of a sentence."""
     if value is _MISSING:
@@ -174,6 +194,14 @@ def _same(one: Any, other: Any) -> bool:
     # A large number that is a float64 comes back with the fewest digits that mean the same float64.
     try:
         return float(one) == one and float(other) == float(one)
+    except OverflowError:
+        return False
+
+
+def _is_kept(number: int) -> bool:
+    """Tell whether an integer is the same when it has been a float64 and has been written with its fewest digits."""
+    try:
+        return Decimal(repr(float(number))) == number
     except OverflowError:
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -92,13 +93,15 @@ def ls(
         nodes = shock.queries.nodes(query, limit=limit, offset=offset, order=order, descending=desc)
         if ids and _is_plain(show):
             for node in _flushing(nodes):
-                show.text(node.id)
+                show.text(_shown(node.id))
         elif ids:
             show(node.id for node in nodes)
         elif show.query or show.format in ("json", "jsonl", "yaml"):
             show(node.raw for node in _flushing(nodes))
         else:
-            show((_row(node) for node in _flushing(nodes)), _COLUMNS)
+            rows = (_row(node) for node in _flushing(nodes))
+            first = next(rows, None)  # before the names of the columns are written: the first question may fail
+            show(itertools.chain([first] if first else [], rows), _COLUMNS)
 
 
 def _query(where: Sequence[str], choices: dict[str, Any]) -> Query:
@@ -127,8 +130,20 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _row(node: Node) -> dict[str, Any]:
-    created = node.raw.get("created_on")
-    return {"id": node.id, "type": node.type, "size": node.file.size, "created_on": created, "name": node.file.name}
+    texts = {
+        "id": node.id,
+        "type": node.type,
+        "created_on": str(node.raw.get("created_on") or ""),
+        "name": node.file.name,
+    }
+    return {"size": node.file.size, **{name: _shown(text) for name, text in texts.items()}}
+
+
+def _shown(text: str) -> str:
+    """Return a text of a node as it is, but on a terminal without what would move it: others have written it."""
+    if not sys.stdout.isatty():
+        return text
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _flushing(nodes: Iterator[Node]) -> Iterator[Node]:
@@ -146,7 +161,7 @@ def _write_values(show: Show, values: list[Any]) -> None:
     import json
 
     for value in values:
-        show.text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        show.text(_shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
 
 
 def _is_plain(show: Show) -> bool:

@@ -10,10 +10,10 @@ from typing import Any
 from hca_core.errors import UsageError
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
-_CANONICAL = re.compile(r"-?(0|[1-9]\d*)")
+_CANONICAL = re.compile(r"-?(0|[1-9]\d{0,99})")  # Python reads no more than some 4000 digits
 _LIKE_INTEGER = re.compile(r"[+-]?\d+")
 _LIKE_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d))?")
-_SIZE = re.compile(r"(\d+)([KMGTP])i?B?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,99})([KMGTP])i?B?", re.IGNORECASE)
 LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**63 - 1
 
 

@@ -109,7 +109,7 @@ def _equals(field: Field, text: str) -> Query:
             f"{field.name}={text} can't be asked: a server takes such a value for an order",
             hint=f"write {field.name}!=VALUE, {field.name}>=A {field.name}<=B, or the text in double quotes",
         )
-    if text.startswith("*") or text.endswith("*"):
+    if "*" in text:
         return _pattern(field, text)
     if field.path == "file.checksum.md5":
         text = text.lower()

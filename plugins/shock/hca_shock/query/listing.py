@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hca_core import log
 from hca_core.errors import UsageError
+from hca_shock.errors import ShockError
 from hca_shock.node import Node
 from hca_shock.query.asking import Query
 from hca_shock.query.choosing import chosen
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 PAGE = 500
 # Ids that are remembered while nodes come and go between two pages.
 _REMEMBERED = 20 * PAGE
+# Pages one after the other that bring nothing new, for which nodes that come and go may be the reason.
+_MOST_STALE = 10
 _WHEN_MADE = "created_on"
 
 
@@ -54,7 +57,8 @@ class Queries:
 
         Parameters: `limit` is the most to yield, `offset` how many to leave out before; `order` names a field as
         conditions do, created_on by default. Nodes that are made or removed meanwhile may be among them or not, but all
-        others are, each once. Raises UsageError before anything is sent, ShockApiError, NetworkError.
+        others are, each once. Raises UsageError before anything is sent, ShockError if the server sends the same nodes
+        again and again, ShockApiError, NetworkError.
         """
         if (limit is not None and limit < 0) or offset < 0:
             raise UsageError("limit and offset can't be negative")
@@ -134,16 +138,18 @@ class Queries:
                 asked = Query((*query.params, (_WHEN_MADE, range_)))
             nodes, total = self._page(asked, _paging(page, place, _WHEN_MADE, descending=False))
             most = total if most is None else most
-            for node in nodes:
-                if node.id not in known and most > 0:
-                    most -= 1
-                    yield node
+            fresh = [node for node in nodes if node.id not in known and not _is_before(node, since)]
+            for node in fresh[:most]:
+                most -= 1
+                yield node
+            if nodes and not fresh and place:  # the first page since that second may be the one before
+                raise _same_again()
             place += len(nodes)
             if not nodes or place >= total or most <= 0:
                 return
             last = nodes[-1].created_on
             second = last and last.replace(microsecond=0)
-            if second is not None and second != since:
+            if second is not None and (since is None or second > since):
                 since, place = second, 0
                 known = set()
             known.update(node.id for node in nodes if not since or not node.created_on or node.created_on >= since)
@@ -152,23 +158,30 @@ class Queries:
         """Yield nodes in any order, by their places in the list; it goes back if nodes were removed meanwhile."""
         known: OrderedDict[str, None] = OrderedDict()
         most: int | None = None
-        before = 0
+        before = reached = stale = 0
         while True:
             nodes, total = self._page(query, _paging(page, place, by, descending=descending))
             most = total - place if most is None else most
+            fresh = [*{node.id: node for node in nodes if node.id not in known}.values()]
+            if nodes and not fresh:
+                stale += 1
+                # Nothing new is what one expects after going back, or if nodes were made before this place.
+                if stale > _MOST_STALE or (place >= reached and total == before):
+                    raise _same_again()
             if total < before:
                 place = max(0, place - (before - total))
                 before = total
                 continue
             before = total
-            for node in nodes:
-                if node.id not in known and most > 0:
-                    most -= 1
-                    known[node.id] = None
-                    yield node
+            stale = 0 if fresh else stale
+            for node in fresh[:most]:
+                most -= 1
+                known[node.id] = None
+                yield node
             while len(known) > _REMEMBERED:
                 known.popitem(last=False)
             place += len(nodes)
+            reached = max(reached, place)
             if not nodes or place >= total or most <= 0:
                 break
         if most > 0:
@@ -190,6 +203,18 @@ def _query(where: Where) -> Query:
 def _paging(page: int, place: int, by: str, *, descending: bool) -> Ask:
     direction = "desc" if descending else "asc"
     return [("limit", str(page)), ("offset", str(place)), ("order", by), ("direction", direction)]
+
+
+def _is_before(node: Node, since: datetime | None) -> bool:
+    """Tell whether a node was made before the time that the server was asked for."""
+    return since is not None and node.created_on is not None and node.created_on < since
+
+
+def _same_again() -> ShockError:
+    return ShockError(
+        "the server sends the same nodes again instead of the next ones, so they can't all be listed",
+        hint="narrower conditions, of which each finds less than a page of 500, may help",
+    )
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ import click
 
 from hca_core.commands import ListOption, Verb, output_options
 from hca_core.context import Hca
-from hca_shock.cli import asked_password, client
+from hca_shock.cli import asked_password, check_free, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,7 @@ def url(node_id: str, show: Show, **choices: Any) -> None:
 @click.option("-o", "--to", "target", type=click.Path(), help="The archive.  [default: nodes.zip or nodes.tar]")
 @click.option("--format", "format_", type=click.Choice(["zip", "tar"]), help="[default: what the name ends with]")
 @click.option("--link", is_flag=True, help="Make a link to an archive instead, as the verb url does.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
 @output_options()
 def archive(
@@ -53,6 +54,7 @@ def archive(
     target: str | None,
     format_: str | None,
     link: bool,
+    force: bool,
     no_progress: bool,
     show: Show,
 ) -> None:
@@ -68,15 +70,17 @@ def archive(
     """
     from hca_core import progress
 
-    with client() as shock:
-        if link:
-            if target is not None:
-                raise click.UsageError("--link makes no file, so -o says nothing.", click.get_current_context())
-            _show_link(show, shock.sharing.archive_url(where, ids=ids or (), format=format_ or "zip"))
-            return
-        path = target or f"nodes.{format_ or 'zip'}"
-        with progress.bytes_bar(None, enabled=not no_progress) as bar:
-            made = shock.sharing.archive(path, where, ids=ids or (), format=format_, told=bar)
+    ids = [one for word in ids or () for one in word.split(",") if one]
+    if link:
+        if target is not None:
+            raise click.UsageError("--link makes no file, so -o says nothing.", click.get_current_context())
+        with client() as shock:
+            _show_link(show, shock.sharing.archive_url(where, ids=ids, format=format_ or "zip"))
+        return
+    path = target or f"nodes.{format_ or 'zip'}"
+    check_free(path, force=force)
+    with client() as shock, progress.bytes_bar(None, enabled=not no_progress) as bar:
+        made = shock.sharing.archive(path, where, ids=ids, format=format_, told=bar)
     show(asdict(made))
 
 
@@ -101,14 +105,16 @@ def copy_to(node_id: str, target: str, to_user: str | None, no_progress: bool, s
     from hca_core import progress
 
     bar = progress.bytes_bar(None, enabled=not no_progress)
-    with client() as shock, _other(target, to_user) as other, bar as told:
-        made = shock.sharing.copy(node_id, other.server, told=told, **choices)
+    with client() as shock:
+        found = shock.server.credential if choices["via"] == "server" and to_user is None else None
+        with _other(target, to_user, found.token if found else None) as other, bar as told:
+            made = shock.sharing.copy(node_id, other.server, told=told, **choices)
     show(made.raw)
 
 
 @contextmanager
-def _other(target: str, user: str | None) -> Iterator[ShockClient]:
-    """Give a client of the server that a node is copied to."""
+def _other(target: str, user: str | None, token: str | None) -> Iterator[ShockClient]:
+    """Give a client of the server that a node is copied to; `token` is what that is shown anyway."""
     from hca_shock import config
     from hca_shock.client import ShockClient
 
@@ -118,7 +124,7 @@ def _other(target: str, user: str | None) -> Iterator[ShockClient]:
         name, colon, password = user.partition(":")
         login = (name, password if colon else asked_password(name))
     place = {"server": target} if target in config.profiles(settings) else {"url": target}
-    with ShockClient(user=login, config=settings, **place) as made:
+    with ShockClient(user=login, token=token, config=settings, **place) as made:
         yield made
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hca_core.errors import HCAError, IntegrityError, UsageError
+from hca_core.errors import IntegrityError, UsageError
 from hca_shock.errors import ShockError, ShockNodeError
 from hca_shock.forms import FilePart, Form, Source
-from hca_shock.index import reading
 from hca_shock.node import Node
-from hca_shock.transfer import creating
+from hca_shock.transfer import creating, streaming
 from hca_shock.transfer.description import NOTHING, Description
+from hca_shock.transfer.reading import SMALL, Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,20 +62,19 @@ def _relayed(
     """Send the file of `node` (None: no file) to a new node while it arrives."""
     if node is None:
         return creating.of_nothing(target, [], [], description)
-    digest = _Digest()
+    digest = Digest()
     size = node.file.size
 
     def blocks() -> Iterator[bytes]:
-        digest.restart()
-        for block in reading.span(source, node.id, 0, size, whole=True):
+        nonlocal digest
+        digest = Digest()  # all of it may be sent once more
+        # A damaged file is noticed here, which breaks the request off: the target makes no node of it.
+        for block in streaming.blocks(source, node):
             digest.update(block)
             yield block
             told(len(block))
-        # Here, so that a damaged file breaks the request off, and the target makes no node of it.
-        if node.file.md5 is not None and digest.hexdigest() != node.file.md5:
-            raise IntegrityError(f"{node.id}: expected md5 {node.file.md5}, received {digest.hexdigest()}")
 
-    content = b"".join(blocks()) if size <= reading.BLOCK else Source(size, blocks)
+    content = b"".join(blocks()) if size <= SMALL else Source(size, blocks)
     upload = FilePart("upload", node.file.name or node.id, content)
     form = Form(description.fields(), [*description.files(), upload])
     made = Node.parse(target.call("POST", "node", form=form))
@@ -88,7 +86,7 @@ def _pushed(source: Server, node: Node, target: Server, description: Description
     if node.type == "subset":
         raise UsageError(f"{node.id} is a subset of another file, which its server sends nowhere", hint="--via client")
     params: list[tuple[str, str | None]] = [("download_post", None), ("post_url", target.url), ("post_attr", "0")]
-    told = source.call("GET", "node", node.id, params=params)
+    told = source.call("GET", "node", node.id, params=params, once=True)
     if not isinstance(told, dict) or not told.get("id"):
         raise ShockError(f"{source.url} does not tell what became of the copy of {node.id}", hint="--via client")
     made = target.node(str(told["id"]))
@@ -97,31 +95,9 @@ def _pushed(source: Server, node: Node, target: Server, description: Description
 
 def _compared(target: Server, made: Node, size: int, md5: str | None, description: Description) -> Node:
     """Return the new node with all that it is to have; if its file is another one it is deleted."""
-    try:
+    with creating.of_no_use(target, made.id):
         if made.file.size != size or (md5 is not None and made.file.md5 != md5):
             raise IntegrityError(
                 f"the copy has {made.file.size} bytes with md5 {made.file.md5}, its source {size} with {md5}"
             )
         return description.completed(target, made)
-    except HCAError:
-        creating.discard(target, made.id)
-        raise
-
-
-class _Digest:
-    """The MD5 of what is sent, begun anew if all is sent once more."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget what was taken."""
-        self._md5: Any = hashlib.md5(usedforsecurity=False)
-
-    def update(self, block: bytes) -> None:
-        """Take a block."""
-        self._md5.update(block)
-
-    def hexdigest(self) -> str:
-        """Return the MD5 in lower-case hex."""
-        return str(self._md5.hexdigest())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from hca_core.errors import UsageError
+from hca_core.errors import UsageError, one_line
 from hca_shock.errors import ShockError, ShockNodeError
 from hca_shock.forms import Form, fits
 from hca_shock.index.slices import asked_changes
@@ -92,7 +92,7 @@ def _link(server: Server, told: Any) -> Link:
         raise ShockError("the server made no link", hint="hca shock doctor tells what kind of server it is")
     return Link(
         f"{server.url}{_PREFIX}{quote(unquote(key), safe='')}",
-        str(told.get("validtill") or ""),
+        one_line(str(told.get("validtill") or "")),
         str(told.get("filename") or ""),
         _number(told.get("files")),
         _number(told.get("size")),

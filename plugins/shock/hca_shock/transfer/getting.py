@@ -81,7 +81,7 @@ def check_ready(node: Node) -> None:
     if node.file.locked:
         reason = f"the file of node {node.id} is being put together"
         raise ShockLockedError(reason, 423, reason, f"hca shock wait {node.id}")
-    if not node.file.exists:
+    if not node.file.exists and node.type != "subset":
         incomplete = node.parts is not None
         raise ShockNodeError(
             f"node {node.id} has no file" + (": its upload is not finished" if incomplete else ""),

@@ -12,7 +12,7 @@ from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from hca_core.errors import NetworkError
+from hca_core.errors import IntegrityError, NetworkError
 
 if TYPE_CHECKING:
     from requests import Response
@@ -44,9 +44,18 @@ class Range:
 
 
 def opened(server: Server, node_id: str, seek: int, length: int) -> Response:
-    """Return the open answer for `length` bytes from `seek` on. Raises ShockApiError, NetworkError."""
+    """Return the open answer for `length` bytes from `seek` on, which there are.
+
+    Raises IntegrityError for an answer that is longer: it is from another place. A shorter one is for the reader to
+    notice, and to ask for the rest. ShockApiError, NetworkError.
+    """
     params = [("download_raw", None), ("seek", str(seek)), ("length", str(length))]
-    return server.opened("node", node_id, params=params)
+    answer = server.opened("node", node_id, params=params)
+    told = answer.headers.get("Content-Length", "")
+    if told.isdigit() and int(told) > length:
+        answer.close()
+        raise IntegrityError(f"node {node_id}: expected {length} bytes from byte {seek} on, the server has {told}")
+    return answer
 
 
 class _Several:
