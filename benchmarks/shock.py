@@ -31,7 +31,7 @@ from upload import MEBIBYTE, make
 SMALL_BYTES = 4096
 LARGE_GOAL = 1.15  # beside curl, which computes no MD5
 SMALL_GOAL = 1.2
-AT_ONCE = 8  # what hca does side by side, and curl is told to
+AT_ONCE = 16  # what hca does side by side, and curl is told to
 
 # What compares the MD5 beside curl: the sum of the server on the way there, that of the file on the way back.
 CHECKED_PUT = 'sum=$(md5sum < "$1" | cut -c 1-32) && curl -s -S -f -F "upload=@$1" "$2/node" | grep -q "$sum"'
