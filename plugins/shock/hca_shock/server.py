@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from hca_core import answers, http, log
 from hca_core.credentials import bearer
-from hca_core.errors import HCAError, NetworkError, ServiceError, UsageError
+from hca_core.errors import NetworkError, ServiceError, UsageError
 from hca_core.service import policy_from
-from hca_shock import changing, config, errors
+from hca_shock import changing, config, dialect, errors
 from hca_shock.node import Node
 
 if TYPE_CHECKING:
@@ -211,11 +211,9 @@ class Server:
                     **settings,
                 )
             except ServiceError as error:
-                if self._lacks(segments, method, error.code):
-                    raise UsageError(
-                        f"{self.url} is a KBase blobstore, which has no {_called(segments)}",
-                        hint="it stores, copies and shares files (hca shock put, get, acl)",
-                    ) from error
+                missing = dialect.missing_address(self, method, segments, error.code)
+                if missing is not None:
+                    raise missing from error
                 raise self._told(error, method, segments) from error
             except NetworkError as error:
                 if reads or attempt == _UNSENT_TRIES or not was_never_sent(error):
@@ -241,17 +239,6 @@ class Server:
         text = _text(told) if told else error.reason
         return errors.of(error.code, text, f"{method} /{'/'.join(segments)}", self._advice())
 
-    def _lacks(self, segments: Sequence[str], method: str, status: int) -> bool:
-        """Tell whether a request was refused because this is a blobstore, which has only a few of the addresses."""
-        is_query = segments == ("node",) and method == "GET"
-        known = segments[0] in ("", "node") and (len(segments) < 3 or segments[2] in ("acl", "copy"))
-        if status not in (400, 404, 405, 501) or (known and not is_query):
-            return False
-        try:
-            return self.is_blobstore
-        except HCAError:
-            return False  # the error that made somebody ask is worth more
-
     def _advice(self) -> str | None:
         if self._given:
             return "check the name and the password of --user"
@@ -267,13 +254,6 @@ def was_never_sent(error: NetworkError) -> bool:
 
 def _text(told: Any) -> str:
     return "; ".join(map(str, told)) if isinstance(told, list) else str(told or "")
-
-
-def _called(segments: Sequence[str]) -> str:
-    """Return what people call that which is asked for at a path."""
-    if segments == ("node",):
-        return "queries"
-    return {"index": "indexes"}.get(segments[2], segments[2]) if len(segments) > 2 else f"/{'/'.join(segments)}"
 
 
 def _encoded(text: str) -> str:

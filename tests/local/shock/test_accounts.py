@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import sqlite3
+import threading
 import uuid
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -48,15 +50,19 @@ def basic(name: str, password: str, alphabet: bytes = b"+/") -> dict[str, str]:
     return {"authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode(), alphabet).decode()}
 
 
+def caller(of: Accounts, headers: dict[str, str]) -> Caller:
+    return asyncio.run(of.caller(headers))
+
+
 def refused(of: Accounts, sent: str) -> bool:
     """Tell whether the header `sent` is refused, in the one way that there is."""
     with pytest.raises(ShockError) as caught:
-        of.caller({"authorization": sent})
+        caller(of, {"authorization": sent})
     return (caught.value.status, str(caught.value)) == (400, "Invalid authorization header or content")
 
 
 def test_who_says_nothing_is_anonymous(store: sqlite3.Connection) -> None:
-    assert Accounts(store).caller({"host": "localhost"}) == ANONYMOUS
+    assert caller(Accounts(store), {"host": "localhost"}) == ANONYMOUS
     assert (ANONYMOUS.uuid, ANONYMOUS.admin, ANONYMOUS.anonymous) == ("public", False, True)
 
 
@@ -64,16 +70,16 @@ def test_who_says_nothing_is_anonymous(store: sqlite3.Connection) -> None:
 def test_name_and_password(store: sqlite3.Connection, quirks: bool) -> None:
     ours = Accounts(store, quirks=quirks)
     identity = accounts.uuid_of(store, "ann")
-    assert ours.caller(basic("ann", "a secret")) == Caller(identity, "ann", admin=True, anonymous=False)
+    assert caller(ours, basic("ann", "a secret")) == Caller(identity, "ann", admin=True, anonymous=False)
     lower = basic("bob", "b?>secret", b"-_")["authorization"].replace("Basic", "bASIC")
     assert "-" in lower or "_" in lower
-    assert not ours.caller({"authorization": lower}).admin
+    assert not caller(ours, {"authorization": lower}).admin
 
 
 @pytest.mark.parametrize("word", ["OAuth", "oauth", "Bearer", "MGRAST"])
 def test_a_token_after_each_of_the_words(store: sqlite3.Connection, word: str) -> None:
     token = accounts.token_of(store, "bob")
-    assert Accounts(store).caller({"authorization": f"{word} {token}"}).name == "bob"
+    assert caller(Accounts(store), {"authorization": f"{word} {token}"}).name == "bob"
 
 
 def test_what_is_wrong_is_refused_in_one_way(store: sqlite3.Connection) -> None:
@@ -92,10 +98,10 @@ def test_what_is_wrong_is_refused_in_one_way(store: sqlite3.Connection) -> None:
 def test_the_hosted_service_s_reading_of_a_password(store: sqlite3.Connection) -> None:
     more = basic("ann", "a secret:and more")
     assert refused(Accounts(store), more["authorization"])
-    assert Accounts(store, quirks=True).caller(more).name == "ann"
+    assert caller(Accounts(store, quirks=True), more).name == "ann"
     other = basic("bob", "b?>secret")
     assert "+" in other["authorization"] or "/" in other["authorization"].partition(" ")[2]
-    assert Accounts(store).caller(other).name == "bob"
+    assert caller(Accounts(store), other).name == "bob"
     assert refused(Accounts(store, quirks=True), other["authorization"])
 
 
@@ -103,17 +109,18 @@ def test_credentials_are_remembered_for_an_hour(store: sqlite3.Connection) -> No
     clock = Clock()
     ours = Accounts(store, clock=clock)
     old = basic("ann", "a secret")
-    ours.caller(old)
+    caller(ours, old)
     accounts.keep(store, Account("ann", "another", admin=True))
     clock.now += 3599
-    assert ours.caller(old).name == "ann"
+    assert caller(ours, old).name == "ann"
     assert refused(Accounts(store), old["authorization"]), "a restart must forget"
     clock.now += 2
     assert refused(ours, old["authorization"])
-    assert ours.caller(basic("ann", "another")).name == "ann"
+    assert caller(ours, basic("ann", "another")).name == "ann"
 
 
-def test_a_thousand_requests_cost_one_hash(store: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def count_hashes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Return a list that gets the passwords that are hashed from now on."""
     made: list[bytes] = []
     scrypt = hashlib.scrypt
 
@@ -122,10 +129,50 @@ def test_a_thousand_requests_cost_one_hash(store: sqlite3.Connection, monkeypatc
         return scrypt(password, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(hashlib, "scrypt", counted)
+    return made
+
+
+def test_a_thousand_requests_cost_one_hash(store: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = count_hashes(monkeypatch)
     ours = Accounts(store)
     for _ in range(1000):
-        ours.caller(basic("ann", "a secret"))
+        caller(ours, basic("ann", "a secret"))
     assert made == [b"a secret"]
+
+
+def test_wrong_credentials_are_remembered_for_a_moment(
+    store: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = count_hashes(monkeypatch)
+    clock = Clock()
+    ours = Accounts(store, clock=clock)
+    for _ in range(100):
+        assert refused(ours, basic("ann", "wrong")["authorization"])
+    assert made == [b"wrong"]
+    clock.now += 4
+    accounts.keep(store, Account("ann", "wrong", admin=True))
+    assert caller(ours, basic("ann", "wrong")).name == "ann"
+
+
+def test_a_password_is_checked_while_others_go_on(store: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    scrypt, go = hashlib.scrypt, threading.Event()
+
+    def slow(password: bytes, **how: int) -> bytes:
+        assert go.wait(10), "the loop waits for the hash"
+        return scrypt(password, **how)  # type: ignore[arg-type]
+
+    async def ask() -> list[Caller]:
+        ours = Accounts(store)
+        asking = asyncio.gather(ours.caller(basic("ann", "a secret")), ours.caller(basic("bob", "b?>secret")))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        go.set()
+        found = await asking
+        ours.close()
+        return found
+
+    monkeypatch.setattr(hashlib, "scrypt", slow)
+    assert [one.name for one in asyncio.run(ask())] == ["ann", "bob"]
 
 
 def test_what_is_remembered_has_a_bound(store: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +180,7 @@ def test_what_is_remembered_has_a_bound(store: sqlite3.Connection, monkeypatch: 
     ours = Accounts(store)
     token = accounts.token_of(store, "ann")
     words = ["oauth", "oautH", "oauTH", "oaUTH", "oAUTH", "OAUTH"]
-    assert {ours.caller({"authorization": f"{word} {token}"}).name for word in words} == {"ann"}
+    assert {caller(ours, {"authorization": f"{word} {token}"}).name for word in words} == {"ann"}
     assert len(ours._known) <= 3
     assert not any(token and token.encode() in key for key in ours._known)
 
@@ -171,7 +218,7 @@ def test_a_user_who_is_given_again(store: sqlite3.Connection) -> None:
     assert accounts.describe(store, before[0])["shock_admin"] is False
     named = accounts.uuid_of(store, "carl")
     accounts.keep(store, Account("carl", "now he has one", admin=False))
-    assert Accounts(store).caller(basic("carl", "now he has one")).uuid == named
+    assert caller(Accounts(store), basic("carl", "now he has one")).uuid == named
 
 
 def test_a_user_who_is_removed_and_comes_back(store: sqlite3.Connection) -> None:

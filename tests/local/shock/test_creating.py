@@ -165,7 +165,7 @@ def test_what_can_not_be_is_refused(shock: Any, pieces: dict[str, Any], told: st
 
 
 def test_a_value_may_be_long_or_empty_and_a_form_has_its_limits(shock: Any) -> None:
-    assert shock.post(file_name="n" * 100_000, operation="")["file"]["name"] == "n" * 100_000
+    assert shock.post(attributes_str=json.dumps("n" * 100_000), operation="")["attributes"] == "n" * 100_000
     assert "16 MiB" in shock.refuses("POST", "/node", attributes_str="x" * (16 * 1024 * 1024 + 1))[1]
     assert "document size" in shock.refuses("POST", "/node", attributes=b'"%s"' % (b"x" * (16 * 1024 * 1024 - 2)))[1]
 

@@ -340,6 +340,19 @@ def test_an_archive_has_all_files_that_were_found_and_with_quirks_those_of_a_pag
         assert service.send("GET", "/node?query&of=archive&download_url&archive=tar&public=null").status_code == 400
 
 
+def test_what_can_not_be_read_is_left_out_of_an_archive(shock: Any) -> None:
+    attributes_str = '{"of": "left out"}'
+    for more in (
+        {"upload": b"one"},
+        {},
+        {"upload": b"locked", "file_lock": "1"},
+        {"upload": b"", "file_name": "empty"},
+    ):
+        shock.post(attributes_str=attributes_str, **more)
+    told = shock.data(shock.send("GET", "/node?query&of=left out&download_url&archive=zip"))
+    assert (told["files"], told["size"]) == (2, 3)
+
+
 def connection_with_tables() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.executescript(schema.TABLES + search_schema.TABLES)

@@ -16,6 +16,14 @@ _SECRETS = re.compile(
     r"((?:^|&)(?:(?:X-Amz-)?Signature|X-Amz-Security-Token|(?:\w+_)?(?:token|code|secret|password)|state|nonce|code_challenge)=)[^&]*",
     re.IGNORECASE,
 )
+# Name and password of a URL in a value: what stands before the last @ of its first part. Every sign may be encoded,
+# more than once; and in a value that is to be a URL, whatever stands before an @ may be a password with odd signs.
+_AT = r"(?:@|%(?:25)*40)"
+_IN_URLS = re.compile(
+    rf"((?::|%(?:25)*3A)(?:/|%(?:25)*2F){{2}})(?:(?!%(?:25)*2F)[^/&?#])*{_AT}",
+    re.IGNORECASE,
+)
+_BEFORE_HOSTS = re.compile(rf"((?:^|&)[^=&]*url=)[^&]*{_AT}", re.IGNORECASE)
 
 
 class ServiceLog:
@@ -45,8 +53,9 @@ def rotate(path: Path) -> None:
 
 def target(path: bytes, query: bytes) -> str:
     """Return the path and query of a request as they may be logged: signatures and tokens are left out."""
-    text = path.decode("latin-1")
+    text = _IN_URLS.sub(r"\1...@", path.decode("latin-1"))
     if not query:
         return text
     shown = _SECRETS.sub(r"\1...", query.decode("latin-1"))
+    shown = _IN_URLS.sub(r"\1...@", _BEFORE_HOSTS.sub(r"\1...@", shown))
     return f"{text}?{shown}"

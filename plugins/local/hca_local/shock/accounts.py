@@ -5,6 +5,7 @@ A user has a password and a token, given out by `hca local`; who was only named 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -12,6 +13,7 @@ import re
 import secrets
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,16 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from sqlite3 import Connection
 
-    from hca_local.shock.calls import ShockError
-
 # The words that may stand before a token, in any case.
 BEARERS = ("oauth", "bearer", "mgrast")
 CACHED_SECONDS = 3600.0
-# Only what was right is cached, but one user can write his credentials in many ways.
+# One user can write his credentials in many ways, and there is no end of wrong ones.
 _MOST_CACHED = 1000
-# 8 MiB and 20 ms, once an hour a user: the check runs in the event loop, where others wait for it.
+# So long what was wrong is refused without another look: who tries again and again costs nothing then.
+_REFUSED_SECONDS = 3.0
+# 8 MiB and 20 ms.
 _SCRYPT = {"n": 2**13, "r": 8, "p": 1, "dklen": 32}
 _SALT_SIZE = 16
+_THREADS = 2
 # A comma separates names in requests, a colon ends the one before a password.
 _NAME = re.compile(r"[^\s,:\x00-\x1f\x7f]{1,128}")
 _FORM = "NAME:PASSWORD or NAME:PASSWORD:admin"
@@ -72,7 +75,8 @@ class Accounts:
     """What a running service asks of its users; `records` belongs to the thread that asks.
 
     Credentials that were right are good for an hour without another look, as at the hosted services; what is
-    remembered of them is their SHA-256.
+    remembered of them is their SHA-256. Passwords are checked in threads of their own, so that who guesses them keeps
+    neither the event loop nor the work with files waiting.
     """
 
     def __init__(
@@ -82,9 +86,14 @@ class Accounts:
         self._records = records
         self._quirks = quirks
         self._clock = clock
-        self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._known: dict[bytes, tuple[float, Caller | None]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, "shock-login")
 
-    def caller(self, headers: Mapping[str, str]) -> Caller:
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+    async def caller(self, headers: Mapping[str, str]) -> Caller:
         """Return who sends a request with `headers` (by lower-case name), ANONYMOUS if it does not say.
 
         What ANONYMOUS may do is decided where it is done. Raises ShockError (400) if nobody is what it says.
@@ -93,35 +102,37 @@ class Accounts:
         if sent is None:
             return ANONYMOUS
         key = hashlib.sha256(sent.encode("utf-8", "surrogatepass")).digest()
-        now = self._clock()
-        until, found = self._known.get(key, (0.0, ANONYMOUS))
-        if now < until:
-            return found
-        found = self._checked(sent)
-        if len(self._known) >= _MOST_CACHED:
-            self._known.clear()
-        self._known[key] = now + CACHED_SECONDS, found
+        until, found = self._known.get(key, (0.0, None))
+        if self._clock() >= until:
+            found = await self._checked(sent)
+            if len(self._known) >= _MOST_CACHED:
+                self._known.clear()
+            self._known[key] = self._clock() + (CACHED_SECONDS if found else _REFUSED_SECONDS), found
+        if found is None:
+            from hca_local.shock.calls import ShockError  # here: the commands that list users need no web framework
+
+            raise ShockError(400, "Invalid authorization header or content")
         return found
 
-    def _checked(self, sent: str) -> Caller:
-        """Return whose credentials `sent` are. Raises ShockError."""
+    async def _checked(self, sent: str) -> Caller | None:
+        """Return whose credentials `sent` are, None if they are wrong."""
         scheme, _, content = sent.partition(" ")
         if scheme.lower() == "basic":
-            found = self._with_password(content)
-        elif scheme.lower() in BEARERS:
-            found = self._with_token(content)
-        else:
-            found = None
-        if found is None:
-            raise _invalid()
-        return found
+            return await self._with_password(content)
+        return self._with_token(content) if scheme.lower() in BEARERS else None
 
-    def _with_password(self, content: str) -> Caller | None:
-        name, password = _basic(content, quirks=self._quirks)
+    async def _with_password(self, content: str) -> Caller | None:
+        given = _basic(content, quirks=self._quirks)
+        if given is None:
+            return None
+        name, password = given
         row = self._records.execute(
             "SELECT uuid, name, admin, password FROM shock_users WHERE name = ?", (name,)
         ).fetchone()
-        if row is None or not row[3] or not _is_password(password, row[3]):
+        if row is None or not row[3]:
+            return None
+        loop = asyncio.get_running_loop()
+        if not await loop.run_in_executor(self._threads, _is_password, password, row[3]):
             return None
         return Caller(row[0], row[1], bool(row[2]), anonymous=False)
 
@@ -230,20 +241,20 @@ def _add(connection: Connection, name: str) -> str:
     return made
 
 
-def _basic(content: str, *, quirks: bool) -> tuple[str, str]:
-    """Return name and password out of what stands behind `Basic ` (RFC 7617). Raises ShockError.
+def _basic(content: str, *, quirks: bool) -> tuple[str, str] | None:
+    """Return name and password out of what stands behind `Basic ` (RFC 7617), None if they are not there.
 
     The hosted services know the URL-safe alphabet of base64 only, and cut a password at its first colon.
     """
     if quirks and re.search("[+/]", content):
-        raise _invalid()
+        return None
     try:
         # Both alphabets are read so: what b"-_" stand for is known anyway.
         name, colon, password = base64.b64decode(content, b"-_", validate=True).decode().partition(":")
-    except ValueError as error:
-        raise _invalid() from error
+    except ValueError:
+        return None
     if not colon:
-        raise _invalid()
+        return None
     return name, password.partition(":")[0] if quirks else password
 
 
@@ -263,9 +274,3 @@ def _is_uuid(text: str) -> bool:
         return str(uuid.UUID(text)) == text.lower()
     except ValueError:
         return False
-
-
-def _invalid() -> ShockError:
-    from hca_local.shock.calls import ShockError  # here: the commands that list users need no web framework
-
-    return ShockError(400, "Invalid authorization header or content")

@@ -97,13 +97,14 @@ async def _change_late(call: Call, stale: Doc, names: Sequence[str], edit: Any) 
     """Change the lists as the service does: what others have changed in the node meanwhile is lost."""
     users = await call.shock.writer.run(lambda it: [accounts.uuid_of(it, name) for name in names])
     edit(stale, users)
-    await asyncio.sleep(_WINDOW)
 
     def save(doc: Doc) -> None:
         doc.clear()
         doc.update(stale)
 
-    return await call.shock.writer.run(lambda it: nodes.change(it, stale["id"], save, "acl"))
+    async with call.shock.held(stale["id"]):
+        await asyncio.sleep(_WINDOW)
+        return await call.shock.writer.run(lambda it: nodes.change(it, stale["id"], save, "acl"))
 
 
 def _edit(access: dict[str, Any], kind: str, users: Sequence[str], *, grants: bool) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from hca_local.shock import compression, content, index_files, nodes, permits, rights, sending, times
+from hca_local.search.searcher import connected
+from hca_local.shock import compression, content, finding, index_files, names, nodes, permits, rights, sending, times
 from hca_local.shock.calls import ShockError, answer
 from hca_local.shock.permits import Permit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from starlette.types import ASGIApp
 
@@ -34,22 +35,18 @@ class _Member(NamedTuple):
     modified: float
 
 
-async def link(call: Call, docs: Iterable[Doc]) -> ASGIApp:
+async def link(call: Call, numbers: list[int]) -> ASGIApp:
     """Answer with a URL for the files of nodes that the caller may read: GET /node. Raises ShockError (400)."""
-    return await _linked(call, docs, call.first("archive"), call.first("file_name"))
+    found = await call.shock.run(finding.files, call.shock.store, numbers)
+    return await _linked(call, found, call.first("archive"), call.first("file_name"))
 
 
 async def create(call: Call, form: Form) -> ASGIApp:
     """Answer with a URL for the files of the nodes that a form lists: POST /node. Raises ShockError (400, 401, 404)."""
     rights.require_login(call, rights.READ)
-    docs = []
-    for id in dict.fromkeys(form.names("ids")):
-        doc = nodes.get(call.shock.records, id)
-        if doc is None:
-            raise ShockError(404, f"Node not found: {id}")
-        rights.require(doc, call.caller, rights.READ)
-        docs.append(doc)
-    return await _linked(call, docs, form.get("archive_format"), form.get("file_name"))
+    ids = list(dict.fromkeys(names.require_all(form.names("ids"), "ids")))
+    found = await call.shock.run(_files, call, ids)
+    return await _linked(call, found, form.get("archive_format"), form.get("file_name"))
 
 
 async def send(shock: Shock, permit: Permit) -> ASGIApp:
@@ -84,16 +81,29 @@ async def index_files_of(call: Call, doc: Doc) -> ASGIApp:
     return await sending.stream(sending.gathered(pieces()), name=name, quirks=call.shock.quirks)
 
 
-async def _linked(call: Call, docs: Iterable[Doc], format: str | None, name: str | None) -> ASGIApp:
-    """Answer with a URL for the files of `docs`; of nodes without one there is nothing. Raises ShockError (400)."""
+def _files(call: Call, ids: list[str]) -> list[tuple[str, int]]:
+    """Return id and size of those of the nodes that have a file, in a thread. Raises ShockError (401, 404)."""
+    found = []
+    with closing(connected(call.shock.store)) as connection:
+        for id in ids:
+            doc = nodes.get(connection, id)
+            if doc is None:
+                raise ShockError(404, f"Node not found: {id}")
+            rights.require(doc, call.caller, rights.READ)
+            if nodes.has_file(doc) and not doc["file"]["locked"]:
+                found.append((id, doc["file"]["size"]))
+    return found
+
+
+async def _linked(call: Call, found: list[tuple[str, int]], format: str | None, name: str | None) -> ASGIApp:
+    """Answer with a URL for files, given by id and size. Raises ShockError (400)."""
     if format not in compression.ARCHIVES:
         if format and not call.shock.quirks:
             raise ShockError(400, f"An archive is {' or '.join(compression.ARCHIVES)}, not {format}.")
         format = _DEFAULT
-    found = [(doc["id"], doc["file"]["size"]) for doc in docs if nodes.has_file(doc) and not doc["file"]["locked"]]
     if not found:
         raise ShockError(400, "None of the nodes has a file that could go into an archive.")
-    name = name or f"nodes.{format}"
+    name = names.require(name or f"nodes.{format}", "file_name")
     # One file alone goes as it is, under the name of the archive.
     is_archive = len(found) > 1
     permit = Permit(tuple(id for id, _ in found), name, archive=format if is_archive else None)
@@ -105,10 +115,10 @@ async def _linked(call: Call, docs: Iterable[Doc], format: str | None, name: str
 async def _pieces(shock: Shock, ids: Sequence[str], format: str) -> AsyncGenerator[bytes, None]:
     """Yield an archive of the files of nodes; those that are gone or locked by now are left out. Raises OSError."""
     archive = compression.archive(format)
-    names = set[str]()
+    taken = set[str]()
     for id in ids:
         await asyncio.sleep(0)  # small files are read without a pause otherwise
-        member = _member(shock, id, names)
+        member = await _member(shock, id, taken)
         if member is None:
             continue
         digest = None if member.md5 else hashlib.md5(usedforsecurity=False)
@@ -136,24 +146,24 @@ async def _one(
     yield archive.end()
 
 
-def _member(shock: Shock, id: str, names: set[str]) -> _Member | None:
-    """Return the file of a node under a name that is not in `names` yet; None if it has no file that can be read."""
+async def _member(shock: Shock, id: str, taken: set[str]) -> _Member | None:
+    """Return the file of a node under a name that is not `taken` yet; None if it has no file that can be read."""
     doc = nodes.get(shock.records, id)
     if doc is None or doc["file"]["locked"]:
         return None
     try:
-        whole = content.of(shock, doc)
+        whole = await content.opened(shock, doc)
     except ShockError:
         return None
-    name = _unused(compression.plain(doc["file"]["name"]) or doc["id"], names)
-    names |= {name, f"{name}.md5"}
+    name = _unused(compression.plain(names.short(doc["file"]["name"])) or doc["id"], taken)
+    taken |= {name, f"{name}.md5"}
     return _Member(name, whole, doc["file"]["checksum"].get("md5"), times.seconds(doc["file"]["created_on"]) or 0.0)
 
 
-def _unused(name: str, names: set[str]) -> str:
+def _unused(name: str, taken: set[str]) -> str:
     """Return `name`, with a number if it or that of its companion is taken."""
     candidate, number = name, 1
-    while candidate in names or f"{candidate}.md5" in names:
+    while candidate in taken or f"{candidate}.md5" in taken:
         number += 1
         candidate = f"{name}.{number}"
     return candidate

@@ -65,7 +65,7 @@ async def build(shock: Shock, doc: Doc) -> None:
 
 async def view(call: Call, doc: Doc) -> AsyncGenerator[bytes, None]:
     """Yield what `samtools view` prints. Raises ShockError (400) before the first bytes, OSError after them."""
-    command = [_program(), "view", *_options(call), *_files(call, doc)]
+    command = [_program(), "view", "--no-PG", *_options(call), *_files(call, doc)]
     if call.has("region"):
         await call.shock.run(_require_reference, _path(call.shock, doc), command[-1])
     process = await asyncio.create_subprocess_exec(
@@ -146,7 +146,7 @@ def _checked(call: Call, key: str, wanted: re.Pattern[str], what: str) -> str:
 
 def _path(shock: Shock, doc: Doc) -> str:
     """Return the path of the file of a node. Raises ShockError (400) if it is not one file."""
-    path = content.of(shock, doc).file
+    path = None if content.is_made_of_others(doc) else content.of(shock, doc).file
     if not path:
         raise ShockError(400, "Only a file of its own can be read as BAM, not one that is made of others.")
     return path

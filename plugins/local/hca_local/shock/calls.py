@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from hca_local.server import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from starlette.types import ASGIApp, Receive
 
@@ -28,9 +29,11 @@ _ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 class ShockError(Exception):
     """A request that is refused: `status` is that of HTTP and of the envelope, `message` one sentence."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, *, is_page: bool = False) -> None:
+        """Parameters: `is_page` sends a page in place of the envelope, as the real server does at times (quirks)."""
         super().__init__(message)
         self.status = status
+        self.is_page = is_page
         self.message = message
 
 
@@ -102,8 +105,27 @@ def answer(data: Any, status: int = 200, **paging: int) -> Response:
     return document({"status": status, "data": data, "error": None, **paging}, status)
 
 
+def long_answer(pieces: Iterable[list[Any]], **paging: int) -> Response:
+    """Return the answer whose data are the elements of all `pieces`; it is never in memory as a whole."""
+
+    async def texts() -> AsyncIterator[bytes]:
+        begin, end = bytes(answer([], **paging).body).split(b"[]", 1)
+        yield begin + b"["
+        separator = b""
+        for piece in pieces:
+            if piece:
+                yield separator + bytes(document(piece).body)[1:-1]
+                separator = b","
+        yield b"]" + end
+
+    return StreamingResponse(texts(), media_type="application/json")
+
+
 def refusal(error: ShockError) -> Response:
     """Return the answer to a request that is refused."""
+    if error.is_page:
+        page = f"<html><body><h1>{error.status}</h1><p>{html.escape(error.message)}</p></body></html>"
+        return Response(page, error.status, media_type="text/html")
     return document({"status": error.status, "data": None, "error": [error.message]}, error.status)
 
 

@@ -3,98 +3,28 @@
 from __future__ import annotations
 
 import os
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import aclosing, closing
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
+from hca_local.search.searcher import connected
 from hca_local.shock import index_files, nodes
 from hca_local.shock.calls import ShockError
+from hca_local.shock.spans import Chosen, Joined, Stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator
     from pathlib import Path
+    from sqlite3 import Connection
 
     from hca_local.shock.nodes import Doc
     from hca_local.shock.shock import Shock
+    from hca_local.shock.spans import Source, Span
 
 CHUNK = 1024 * 1024
 # Reading so much from the page cache takes the event loop less time than a hop to a thread and back.
 _INLINE = 256 * 1024
 _DEEPEST = 20
-
-
-class Span(NamedTuple):
-    """Bytes of a file from `offset` on."""
-
-    path: str
-    offset: int
-    length: int
-
-
-class Source(Protocol):
-    """Where bytes lie; `size` is how many they are."""
-
-    @property
-    def size(self) -> int:
-        """How many bytes there are."""
-
-    def spans(self, start: int, end: int) -> Iterator[Span]:
-        """Yield where the bytes from `start` to `end` lie, in order."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """All bytes of one file."""
-
-    path: str
-    size: int
-
-    def spans(self, start: int, end: int) -> Iterator[Span]:
-        """Yield where the bytes from `start` to `end` lie."""
-        if start < end:
-            yield Span(self.path, start, end - start)
-
-
-@dataclass(frozen=True)
-class Joined:
-    """The bytes of several sources, one after another."""
-
-    sources: tuple[Source, ...]
-    size: int
-
-    def spans(self, start: int, end: int) -> Iterator[Span]:
-        """Yield where the bytes from `start` to `end` lie."""
-        begin = 0
-        for source in self.sources:
-            first, last = max(start - begin, 0), min(end - begin, source.size)
-            if first < last:
-                yield from source.spans(first, last)
-            begin += source.size
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Units of another source: the index file `here` tells where they are among themselves, `there` in the source."""
-
-    source: Source
-    size: int
-    here: Path
-    there: Path
-
-    def spans(self, start: int, end: int) -> Iterator[Span]:
-        """Yield where the bytes from `start` to `end` lie. Raises OSError."""
-        if start >= end:
-            return
-        first, last = index_files.unit_at(self.here, start), index_files.count(self.here)
-        units = index_files.units(self.here, first, last)
-        origins = index_files.units(self.there, first, last)
-        for unit, origin in zip(units, origins, strict=True):
-            if unit.offset >= end:
-                return
-            skipped = max(start - unit.offset, 0)
-            left_out = max(unit.offset + unit.length - end, 0)
-            yield from self.source.spans(origin.offset + skipped, origin.offset + origin.length - left_out)
 
 
 class Content:
@@ -104,6 +34,11 @@ class Content:
         self.size = source.size
         self._shock = shock
         self._source = source
+
+    @property
+    def files(self) -> int:
+        """Of how many files these bytes are."""
+        return self._source.files
 
     @property
     def file(self) -> str | None:
@@ -123,7 +58,7 @@ class Content:
         """
         reader = _Reader(chain.from_iterable(self._source.spans(start, end) for start, end in ranges))
         try:
-            if size <= _INLINE:
+            if size <= _INLINE and self.file is not None:
                 if block := reader.read(size):
                     yield block
                 return
@@ -152,9 +87,23 @@ class Content:
             reader.close()
 
 
-def of(shock: Shock, doc: Doc) -> Content:
+def is_made_of_others(doc: Doc) -> bool:
+    """Tell whether the bytes of a node are those of other nodes."""
+    return bool(doc["file"]["virtual"] or (doc["subset"] and not (doc["data"] or doc["path"])))
+
+
+async def opened(shock: Shock, doc: Doc) -> Content:
     """Return the bytes of a node. Raises ShockError: it has none, or what they are part of is gone."""
-    return Content(shock, _source(shock, doc, 0))
+    # There may be thousands of others to look for.
+    return await shock.run(of, shock, doc) if is_made_of_others(doc) else of(shock, doc)
+
+
+def of(shock: Shock, doc: Doc) -> Content:
+    """Do what `opened` does in a thread that may wait."""
+    if not is_made_of_others(doc):
+        return Content(shock, _stored_or_chosen(shock, doc))
+    with closing(connected(shock.store)) as connection:
+        return Contents(shock, connection).of(doc)
 
 
 def of_file(shock: Shock, path: Path) -> Content:
@@ -162,29 +111,53 @@ def of_file(shock: Shock, path: Path) -> Content:
     return Content(shock, Stored(str(path), os.stat(path).st_size))
 
 
-def _source(shock: Shock, doc: Doc, depth: int) -> Source:
+class Contents:
+    """The bytes of several nodes; of those that are part of several others each is looked for once."""
+
+    def __init__(self, shock: Shock, connection: Connection) -> None:
+        """Parameters: `connection` belongs to the thread that asks."""
+        self._shock = shock
+        self._connection = connection
+        self._known: dict[str, Source] = {}
+
+    def of(self, doc: Doc) -> Content:
+        """Return the bytes of a node. Raises ShockError: see `opened`."""
+        return Content(self._shock, self._source(doc, 0))
+
+    def _source(self, doc: Doc, depth: int) -> Source:
+        if depth > _DEEPEST:
+            raise ShockError(
+                400, "The file of this node is made of others that are made of others, too often to follow."
+            )
+        if not is_made_of_others(doc):
+            return _stored_or_chosen(self._shock, doc)
+        if doc["subset"]:
+            return _chosen(self._shock, doc, self._of_other(doc["subset"]["parent"], depth))
+        sources = tuple(self._of_other(id, depth) for id in doc["file"]["virtual_parts"])
+        return Joined(sources, sum(source.size for source in sources))
+
+    def _of_other(self, id: str, depth: int) -> Source:
+        if id not in self._known:
+            doc = nodes.get(self._connection, id)
+            if doc is None:
+                raise ShockError(404, f"The node {id}, which the file of this one is made of, is gone.")
+            self._known[id] = self._source(doc, depth + 1)
+        return self._known[id]
+
+
+def _stored_or_chosen(shock: Shock, doc: Doc) -> Source:
+    """Return the file of a node, or pieces of it, without a look at other nodes. Raises ShockError."""
     if not nodes.has_file(doc):
         raise ShockError(400, "Node has no file")
-    if depth > _DEEPEST:
-        raise ShockError(400, "The file of this node is made of others that are made of others, too often to follow.")
-    size = doc["file"]["size"]
-    if doc["subset"]:
-        # The parent may be deleted meanwhile; what the node itself refers to of its bytes is kept.
-        own = doc["data"] or doc["path"]
-        whole = _stored(shock, doc, None) if own else _of_other(shock, doc["subset"]["parent"], depth)
-        name = doc["subset"]["index"]
-        here = index_files.path_of(shock.root, doc["id"], name)
-        return Chosen(whole, size, here, index_files.origins_of(shock.root, doc["id"], name))
-    if doc["file"]["virtual"]:
-        return Joined(tuple(_of_other(shock, id, depth) for id in doc["file"]["virtual_parts"]), size)
-    return _stored(shock, doc, size)
+    # The parent may be deleted meanwhile; what the node itself refers to of its bytes is kept.
+    return _chosen(shock, doc, _stored(shock, doc, None)) if doc["subset"] else _stored(shock, doc, doc["file"]["size"])
 
 
-def _of_other(shock: Shock, id: str, depth: int) -> Source:
-    doc = nodes.get(shock.records, id)
-    if doc is None:
-        raise ShockError(404, f"The node {id}, which the file of this one is made of, is gone.")
-    return _source(shock, doc, depth + 1)
+def _chosen(shock: Shock, doc: Doc, whole: Source) -> Source:
+    """Return the pieces of `whole` that are the bytes of a subset node."""
+    name = doc["subset"]["index"]
+    here = index_files.path_of(shock.root, doc["id"], name)
+    return Chosen(whole, doc["file"]["size"], here, index_files.origins_of(shock.root, doc["id"], name))
 
 
 def _stored(shock: Shock, doc: Doc, size: int | None) -> Stored:

@@ -29,7 +29,7 @@ async def create(call: Call) -> ASGIApp:
         return await unpacking.create(call, form)
     if form.get("download_url") is not None:
         return await archives.create(call, form)
-    edit = metadata.edit(form, quirks=call.shock.quirks)
+    edit = await metadata.edit(call, form)
     source = await sources.of(call, form, doc, is_new=True)
     return await _added(call, doc, source, edit)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from hca_local.shock import content, index_files, indexing, locks, nodes, rights
+from hca_local.search.searcher import connected
+from hca_local.shock import content, index_files, indexing, locks, nodes, rights, search
 from hca_local.shock.calls import ShockError
 from hca_local.shock.source import Source
 
@@ -20,12 +22,16 @@ if TYPE_CHECKING:
     from hca_local.shock.nodes import Doc
     from hca_local.shock.shock import Shock
 
-_BY_MD5 = "SELECT document FROM shock_nodes WHERE md5 = ? ORDER BY number"
+# Those that nobody may see yet are of an archive that is being unpacked.
+_BY_MD5 = """SELECT document FROM shock_nodes WHERE md5 = ?
+  AND EXISTS (SELECT 1 FROM shock_readers WHERE reader = ? AND node = number) ORDER BY number"""
+# Virtual nodes can be made of virtual nodes: without a limit a few requests make one that takes hours to read.
+_MOST_FILES = 10_000
 
 
 def find(call: Call, md5: str) -> Doc | None:
     """Return the first node with a file of this md5, of those that the caller may read."""
-    for (text,) in call.shock.records.execute(_BY_MD5, (md5.strip().lower(),)):
+    for (text,) in call.shock.records.execute(_BY_MD5, (md5.strip().lower(), search.ADMINISTRATORS)):
         doc: Doc = json.loads(text)
         # The real server takes the first, whoever may read it, and then refuses.
         if call.shock.quirks or _may_read(call, doc):
@@ -38,7 +44,7 @@ async def copied(call: Call, form: Form, doc: Doc, name: str) -> Source:
 
     Raises ShockError (400, 401, 423), OSError.
     """
-    found = find(call, form.values[name]) if name != "copy_data" else _loaded(call, form.values[name])
+    found = find(call, form.values[name]) if name != "copy_data" else _original(call, form.values[name])
     if found is None or not nodes.has_file(found):
         raise ShockError(400, "The node to be copied has no file.")
     if not _may_read(call, found):
@@ -67,22 +73,16 @@ async def virtual(call: Call, ids: list[str]) -> Source:
     """Return the source that the files of other nodes are, one after another. Raises ShockError, OSError."""
     if not ids:
         raise ShockError(400, "A virtual node needs the ids of other nodes in 'source'.")
-    found = [nodes.get(call.shock.records, id) for id in ids]
-    if call.shock.quirks and None in found:
+    if len(ids) > _MOST_FILES:
+        raise _too_many()
+    summed = await call.shock.run(_joined, call, ids)
+    if summed is None:
         return Source(lambda connection, doc: doc.update(type="virtual"))
-    contents = []
-    for id, doc in zip(ids, found, strict=True):
-        if doc is None:
-            raise ShockError(400, f"The source {id[:100]} of the virtual node is not there.")
-        if not call.shock.quirks:
-            rights.require(doc, call.caller, rights.READ)
-        locks.require_file(doc)
-        contents.append(content.of(call.shock, doc))
-    size, md5 = await call.shock.run(_summed, call.shock, contents)
+    size, md5 = summed
 
     def edit(connection: Connection, doc: Doc) -> None:
-        for id in ids:
-            if nodes.get(connection, id) is None:
+        for id in dict.fromkeys(ids):
+            if not nodes.is_there(connection, id):
                 raise ShockError(400, f"The source {id} of the virtual node was deleted meanwhile.")
         nodes.set_file(doc, "", size, md5)
         doc["file"] |= {"virtual": True, "virtual_parts": ids}
@@ -122,6 +122,16 @@ async def subset(call: Call, form: Form, doc: Doc) -> Source:
     return Source(edit)
 
 
+def _original(call: Call, id: str) -> Doc:
+    """Return the node that is to be copied. Raises ShockError (400; 500 with quirks)."""
+    try:
+        return _loaded(call, id)
+    except ShockError as error:
+        if call.shock.quirks and call.method == "PUT":
+            raise ShockError(500, error.message, is_page=True) from error
+        raise
+
+
 def _loaded(call: Call, id: str) -> Doc:
     """Return another node that a form names. Raises ShockError (400)."""
     found = nodes.get(call.shock.records, id)
@@ -144,6 +154,33 @@ def _copied_indexes(found: Doc, *, with_indexes: bool) -> dict[str, Any]:
         for name, entry in found["indexes"].items()
         if not entry["locked"] and (with_indexes or name in own)
     }
+
+
+def _joined(call: Call, ids: list[str]) -> tuple[int, str] | None:
+    """Return size and md5 of the bytes of several nodes, in a thread; None if one is missing and that is a quirk.
+
+    Raises ShockError (400, 401, 423), OSError.
+    """
+    with closing(connected(call.shock.store)) as connection:
+        contents = content.Contents(call.shock, connection)
+        found: dict[str, content.Content] = {}
+        for id in dict.fromkeys(ids):
+            doc = nodes.get(connection, id)
+            if doc is None and call.shock.quirks:
+                return None
+            if doc is None:
+                raise ShockError(400, f"The source {id[:100]} of the virtual node is not there.")
+            if not call.shock.quirks:
+                rights.require(doc, call.caller, rights.READ)
+            locks.require_file(doc)
+            found[id] = contents.of(doc)
+    if sum(found[id].files for id in ids) > _MOST_FILES:
+        raise _too_many()
+    return _summed(call.shock, [found[id] for id in ids])
+
+
+def _too_many() -> ShockError:
+    return ShockError(400, f"A virtual node may be made of {_MOST_FILES} files, those of its sources counted.")
 
 
 def _summed(shock: Shock, contents: list[content.Content]) -> tuple[int, str]:

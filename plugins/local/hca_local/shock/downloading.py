@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hca_local.shock import bam, compression, content, filters, indexing, locks, nodes, permits, sending, slicing, times
+from hca_local.shock import (
+    bam,
+    compression,
+    content,
+    filters,
+    indexing,
+    locks,
+    names,
+    nodes,
+    permits,
+    sending,
+    slicing,
+    times,
+)
 from hca_local.shock.archives import index_files_of
 from hca_local.shock.calls import ShockError, answer
 from hca_local.shock.pushing import push
@@ -63,7 +76,8 @@ async def send(
     """Return the answer that sends the file of a node, or the part of it that is `wanted`. Raises ShockError."""
     require_file(doc)
     wanted = wanted or slicing.whole(doc["file"]["size"])
-    pieces = content.of(shock, doc).pieces_of(wanted.ranges(), wanted.size)
+    whole = await content.opened(shock, doc)
+    pieces = whole.pieces_of(wanted.ranges(), wanted.size)
     size: int | None = wanted.size
     if manner.filter:
         pieces = filters.applied(shock, manner.filter, pieces, is_slice=not wanted.is_whole)
@@ -109,7 +123,8 @@ async def _download(call: Call, doc: Doc) -> ASGIApp:
 
 def _manner(call: Call, doc: Doc) -> Manner:
     """Return how the query wants a file sent; a filter or compression that nobody knows is none."""
-    name = call.first("file_name") or doc["file"]["name"] or doc["id"]
+    name = names.require(call.first("file_name") or "", "file_name")
+    name = name or names.short(doc["file"]["name"]) or doc["id"]
     wanted, packed = call.first("filter"), call.first("compression")
     return Manner(
         name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hca_local.search.searcher import connected
-from hca_local.shock import leaves
+from hca_local.shock import leaves, nodes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +84,25 @@ def documents(connection: Connection, numbers: Sequence[int]) -> list[Doc]:
     rows = connection.execute(f"SELECT number, document FROM shock_nodes WHERE number IN ({marks})", numbers)  # noqa: S608
     found = dict(rows.fetchall())
     return [json.loads(found[number]) for number in numbers if number in found]
+
+
+def files(store: Path, numbers: Sequence[int]) -> list[tuple[str, int]]:
+    """Return id and size of those of the nodes that have a file which may be read now; call it in a thread.
+
+    Raises sqlite3.Error.
+    """
+    select = """SELECT number, id, json_extract(document, '$.file', '$.subset')
+        FROM shock_nodes WHERE number IN (SELECT value FROM json_each(?))"""
+    with closing(connected(store)) as connection:
+        rows = {number: (id, text) for number, id, text in connection.execute(select, (json.dumps(numbers),))}
+    found = []
+    for number in numbers:
+        if number in rows:
+            id, text = rows[number]
+            file, subset = json.loads(text)
+            if nodes.has_file({"file": file, "subset": subset}) and not file["locked"]:
+                found.append((id, file["size"]))
+    return found
 
 
 def _ordered(connection: Connection, search: Search, order: str) -> list[int]:

@@ -94,7 +94,8 @@ async def delete(call: Call) -> ASGIApp:
             locks.require_index(doc, name)
         del doc["indexes"][name]
 
-    await shock.writer.run(lambda connection: nodes.change(connection, doc["id"], edit, "indexes"))
+    async with shock.held(doc["id"]):
+        await shock.writer.run(lambda connection: nodes.change(connection, doc["id"], edit, "indexes"))
     if index_files.is_name(name):
         await shock.run(lambda: path.unlink(missing_ok=True))
     return answer(None)
@@ -192,7 +193,8 @@ async def _claim(shock: Shock, id: str, wanted: _Wanted) -> Doc:
                 raise ShockError(400, f"The node has an index {wanted.name} already; force_rebuild=1 replaces it.")
         locks.lock_index(doc, wanted.name)
 
-    return await shock.writer.run(lambda connection: nodes.change(connection, id, edit))
+    async with shock.held(id):
+        return await shock.writer.run(lambda connection: nodes.change(connection, id, edit))
 
 
 async def _build(shock: Shock, doc: Doc, wanted: _Wanted) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hca_local.shock.nodes import Doc
 
 Leaf = tuple[str, int, str | int | float]  # path, kind, value
@@ -38,6 +41,18 @@ def of(doc: Doc) -> set[Leaf]:
     for name in _FIELDS:
         found |= _of(name, doc.get(name))
     return found
+
+
+def paths(path: str, value: Any) -> Iterator[tuple[str, int]]:
+    """Yield the path of each value below `path`, and how deep it is."""
+    waiting = [(path, value, 0)]
+    while waiting:
+        path, value, depth = waiting.pop()
+        yield path, depth
+        if isinstance(value, dict):
+            waiting.extend((f"{path}.{key}", one, depth + 1) for key, one in value.items())
+        elif isinstance(value, list):
+            waiting.extend((path, one, depth + 1) for one in value)
 
 
 def seconds(text: str) -> float | None:
@@ -100,5 +115,5 @@ def _rounded(value: int) -> float:
     """Return an integer that is too large for the database as nearly as it can hold it."""
     try:
         return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
+    except OverflowError:  # not infinity: that could not be sent to anybody
+        return sys.float_info.max if value > 0 else -sys.float_info.max

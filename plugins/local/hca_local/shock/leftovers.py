@@ -1,4 +1,4 @@
-"""Removes what processes that were killed have left: half-arrived files, and files of nodes that are not there."""
+"""Removes what processes that were killed have left: half-arrived files, nodes of half an archive, files of none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from hca_local.shock import locks, nodes, parts
+from hca_local.shock import locks, nodes, parts, search, unpacking
 from hca_local.store import database
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 async def clean(shock: Shock) -> None:
     """Clean up before the first request. Raises OSError, sqlite3.Error."""
+    await unpacking.remove(shock, search.unlisted(shock.records))
     await shock.writer.run(_unlock)
     await shock.run(_remove_files, shock)
 

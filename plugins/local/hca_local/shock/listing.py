@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from starlette.responses import StreamingResponse
-
 from hca_local.shock import accounts, archives, finding, nodes, queries, rights, search
-from hca_local.shock.calls import DroppedError, ShockError, answer, document
+from hca_local.shock.calls import DroppedError, ShockError, answer, long_answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from starlette.types import ASGIApp
 
     from hca_local.shock.calls import Call
+    from hca_local.shock.nodes import Doc
     from hca_local.shock.queries import Condition
 
 _LIMIT = 25
@@ -47,11 +46,11 @@ async def get(call: Call) -> ASGIApp:
     if call.has("download_url"):
         # Who asks for an archive means all that he has found, unless he says otherwise.
         limit = limit if call.shock.quirks or call.has("limit") else 0
-    # The service takes 0 for no limit and a negative limit for its absolute value.
-    found = await call.shock.run(finding.page, call.shock.store, wanted, abs(limit) or finding.ALL, offset)
+    # The service takes 0 for no limit and a negative limit for its absolute value; there are not so many nodes.
+    most = min(abs(limit), queries.LARGEST)
+    found = await call.shock.run(finding.page, call.shock.store, wanted, most or finding.ALL, offset)
     if call.has("download_url"):
-        docs = (doc for piece in _pieces(found.numbers) for doc in finding.documents(call.shock.records, piece))
-        return await archives.link(call, docs)
+        return await archives.link(call, found.numbers)
     return shown(call, found.numbers, limit=limit, offset=offset, total_count=found.total)
 
 
@@ -61,8 +60,12 @@ def shown(call: Call, numbers: list[int], **paging: int) -> ASGIApp:
     Parameters: `paging` is that of `answer`.
     """
     if len(numbers) > _PIECE:
-        return StreamingResponse(_long(call, numbers, paging), media_type="application/json")
-    return answer([nodes.shown(doc) for doc in finding.documents(call.shock.records, numbers)], **paging)
+        return long_answer((_shown(call, piece) for piece in _pieces(numbers)), **paging)
+    return answer(_shown(call, numbers), **paging)
+
+
+def _shown(call: Call, numbers: list[int]) -> list[Doc]:
+    return [nodes.shown(doc) for doc in finding.documents(call.shock.records, numbers)]
 
 
 async def _conditions(call: Call) -> tuple[Condition, ...]:
@@ -138,20 +141,6 @@ def _number(call: Call, key: str, default: int) -> int:
     if number is None and not call.shock.quirks:
         raise ShockError(400, f"The {key} {text!r} is not an integer.")
     return number or 0
-
-
-async def _long(call: Call, numbers: list[int], paging: dict[str, int]) -> AsyncIterator[bytes]:
-    """Yield what `answer` says of a long page; it is never in memory as a whole."""
-    whole = document({"status": 200, "data": [], "error": None, **paging}).body
-    begin, end = bytes(whole).split(b"[]", 1)
-    yield begin + b"["
-    separator = b""
-    for piece in _pieces(numbers):
-        docs = [nodes.shown(doc) for doc in finding.documents(call.shock.records, piece)]
-        if docs:
-            yield separator + bytes(document(docs).body)[1:-1]
-            separator = b","
-    yield b"]" + end
 
 
 def _pieces(numbers: list[int]) -> Iterator[list[int]]:

@@ -111,13 +111,14 @@ async def _changed(call: Call, stale: Doc, edit: Callable[[Doc], None]) -> Doc:
     if not call.shock.quirks:
         return await call.shock.writer.run(lambda it: nodes.change(it, stale["id"], edit))
     edit(stale)
-    await asyncio.sleep(_WINDOW)
 
     def save(doc: Doc) -> None:
         doc.clear()
         doc.update(stale)
 
-    return await call.shock.writer.run(lambda it: nodes.change(it, stale["id"], save))
+    async with call.shock.held(stale["id"]):
+        await asyncio.sleep(_WINDOW)
+        return await call.shock.writer.run(lambda it: nodes.change(it, stale["id"], save))
 
 
 def _location(call: Call, body: bytes) -> dict[str, Any]:

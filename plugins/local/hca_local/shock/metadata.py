@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hca_local.shock import attributes, locks, times
+from hca_local.shock import attributes, locks, names, times
 from hca_local.shock.calls import ShockError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hca_local.shock.calls import Call
     from hca_local.shock.forms import Form
     from hca_local.shock.nodes import Doc
 
     Edit = Callable[[Doc], None]
 
+# What is parsed in less time than a hop to a thread and back takes.
+_SMALL = 16 * 1024
 LARGEST_ATTRIBUTES = 16 * 1024 * 1024
 _EXPIRATION = re.compile(r"(\d{1,9})([MHD])", re.ASCII)
 _UNITS = {"M": "minutes", "H": "hours", "D": "days"}
 _NUMBER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
-def edit(form: Form, *, quirks: bool) -> Edit:
+async def edit(call: Call, form: Form) -> Edit:
     """Return what makes the changes that a form asks for; it raises ShockError where the node does not allow them.
+
+    Raises ShockError (400) if a value can't be understood, OSError.
+    """
+    file, quirks = form.files.get("attributes"), call.shock.quirks
+    if (file.size if file else len(form.get("attributes_str") or "")) > _SMALL:
+        return await call.shock.run(partial(edit_now, form, quirks=quirks))
+    return edit_now(form, quirks=quirks)
+
+
+def edit_now(form: Form, *, quirks: bool) -> Edit:
+    """Do what `edit` does, in a thread if the attributes are large.
 
     Raises ShockError (400) if a value can't be understood, OSError.
     """
@@ -62,24 +77,39 @@ def _plain(form: Form) -> list[Edit]:
     edits: list[Edit] = []
     name = form.get("file_name")
     if name is not None:
+        names.require(name, "file_name")
         edits.append(lambda doc: doc["file"].update(name=name))
     kind = form.get("format")
     if kind:
+        names.require(kind, "format")
         edits.append(lambda doc: _set_format(doc, kind))
     priority = form.get("priority")
     if priority is not None:
         if not _NUMBER.fullmatch(priority):
             raise ShockError(400, f"The priority {priority[:40]!r} is not a whole number.")
         edits.append(lambda doc: doc.update(priority=int(priority)))
-    if form.names("tags"):
-        edits.append(lambda doc: doc.update(tags=list(dict.fromkeys([*doc["tags"], *form.names("tags")]))))
+    tags = names.require_all(form.names("tags"), "tags")
+    if tags:
+        edits.append(lambda doc: _add_tags(doc, tags))
     relation = form.get("linkage")
     if relation is not None:
-        link = {"relation": relation, "ids": form.names("ids"), "operation": form.get("operation") or ""}
+        link = {
+            "relation": names.require(relation, "linkage"),
+            "ids": names.require_all(form.names("ids"), "ids"),
+            "operation": names.require(form.get("operation") or "", "operation"),
+        }
         if not (relation and link["ids"]):
             raise ShockError(400, "A linkage needs its relation in 'linkage' and the ids of nodes in 'ids'.")
         edits.append(lambda doc: add_link(doc, link))
     return edits
+
+
+def _add_tags(doc: Doc, tags: list[str]) -> None:
+    """Add tags that a node has not got yet. Raises ShockError (400) if it has too many then."""
+    all_of_them = list(dict.fromkeys([*doc["tags"], *tags]))
+    if len(all_of_them) > names.MOST:
+        raise ShockError(400, f"A node may have {names.MOST} tags.")
+    doc["tags"] = all_of_them
 
 
 def _set_format(doc: Doc, kind: str) -> None:

@@ -51,7 +51,8 @@ async def show(call: Call) -> ASGIApp:
 async def delete(call: Call) -> ASGIApp:
     """Delete a node. Raises ShockError, OSError."""
     id = rights.load(call, rights.DELETE)["id"]
-    data = await call.shock.writer.run(lambda connection: nodes.remove(connection, id))
+    async with call.shock.held(id):
+        data = await call.shock.writer.run(lambda connection: nodes.remove(connection, id))
     await call.shock.discard(id, data)
     return answer(None)
 

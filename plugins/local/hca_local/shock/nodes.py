@@ -75,6 +75,11 @@ def get(connection: Connection, id: str) -> Doc | None:
     return None if row is None else json.loads(row[0])
 
 
+def is_there(connection: Connection, id: str) -> bool:
+    """Tell whether there is a node `id`."""
+    return connection.execute("SELECT 1 FROM shock_nodes WHERE id = ?", (id,)).fetchone() is not None
+
+
 def existing(connection: Connection, id: str) -> Doc:
     """Return the document of the node `id`. Raises ShockError (404)."""
     doc = get(connection, id)
@@ -83,14 +88,17 @@ def existing(connection: Connection, id: str) -> Doc:
     return doc
 
 
-def add(connection: Connection, doc: Doc) -> None:
-    """Store a new node, in a transaction. Raises ShockError (400) if it is too large."""
+def add(connection: Connection, doc: Doc, *, is_listed: bool = True) -> None:
+    """Store a new node, in a transaction. Raises ShockError (400) if it is too large.
+
+    Parameters: `is_listed` False lets nobody find it before `search.publish`; a start removes it if it still is so.
+    """
     _stamp(doc, _PARTS)
     connection.execute(
         "INSERT INTO shock_nodes (data, md5, expires, is_busy, document, id) VALUES (?, ?, ?, ?, ?, ?)", _row(doc)
     )
     _note_sources(connection, doc)
-    search.put(connection, doc)
+    search.put(connection, doc, is_listed=is_listed)
 
 
 def change(connection: Connection, id: str, edit: Callable[[Doc], None], *parts: str) -> Doc:

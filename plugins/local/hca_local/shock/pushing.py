@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import secrets
@@ -38,7 +37,8 @@ async def push(call: Call, doc: Doc) -> ASGIApp:
     if doc["subset"] and call.shock.quirks:
         raise ShockError(400, "subset nodes do not currently support download_post operation")
     url = _url(call.first("post_url"))
-    whole = content.of(call.shock, doc) if _is_wanted(call, "post_data") and nodes.has_file(doc) else None
+    is_whole = _is_wanted(call, "post_data") and nodes.has_file(doc)
+    whole = await content.opened(call.shock, doc) if is_whole else None
     attributes = doc["attributes"] if _is_wanted(call, "post_attr") else None
     if whole is None and attributes is None:
         raise ShockError(400, "There is nothing to post: no file, or post_data=0, and no attributes, or post_attr=0.")
@@ -47,8 +47,7 @@ async def push(call: Call, doc: Doc) -> ASGIApp:
     headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
     if "authorization" in call.headers:
         headers["Authorization"] = call.headers["authorization"]
-    # Not in a thread of the service: the other server may be this one, and then it needs those to take the file.
-    return answer(await asyncio.to_thread(_post, url, headers, pieces))
+    return answer(await call.shock.away.post(_post, url, headers, pieces))
 
 
 def _url(text: str | None) -> SplitResult:
@@ -60,6 +59,8 @@ def _url(text: str | None) -> SplitResult:
         is_usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
     except ValueError:
         is_usable = False
+    if is_usable and ("@" in url.netloc or "%" in url.netloc):
+        raise ShockError(400, "post_url can't have a name and a password in it: the caller's own are sent along.")
     if not is_usable or any(letter <= " " or letter == "\x7f" or not letter.isascii() for letter in text):
         raise ShockError(400, "post_url is not the http or https address of a server.")
     path = url.path.rstrip("/")
@@ -96,7 +97,7 @@ def _head(boundary: str, field: str, name: str) -> bytes:
 def _post(url: SplitResult, headers: dict[str, str], pieces: list[bytes | Content]) -> Any:
     """Send a form and return the data of the answer. Raises ShockError."""
     size = sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in pieces)
-    where = f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
+    where = f"{url.scheme}://{url.netloc}"
     connection = _connection(url)
     try:
         target = f"{url.path}?{url.query}" if url.query else url.path

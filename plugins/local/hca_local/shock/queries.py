@@ -10,7 +10,7 @@ from hca_local.shock import leaves
 
 _RANGE = re.compile(r"([\[\]])(.*);(.*)([\[\]])", re.DOTALL)
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
 # Above every character that text can have behind a prefix.
 _LAST = "\U0010ffff"
 
@@ -59,7 +59,7 @@ def integer(text: str) -> int | None:
     if not _INTEGER.fullmatch(text) or len(text) > 30:  # longer ones only cost time
         return None
     number = int(text)
-    return number if -_LARGEST - 1 <= number <= _LARGEST else None
+    return number if -LARGEST - 1 <= number <= LARGEST else None
 
 
 def _tests(wanted: str, *, quirks: bool) -> list[tuple[str, tuple[Any, ...]]]:

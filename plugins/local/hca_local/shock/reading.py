@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from hca_local.shock import forms
+from hca_local.shock import forms, names
 from hca_local.shock.arriving import Arrived
 from hca_local.shock.calls import DroppedError, ShockError
 from hca_local.shock.forms import Form
@@ -177,6 +177,7 @@ class _Reader:
                 raise ShockError(400, f"invalid param: {field}")
             self._field, self._text, self._fed = field, bytearray(), 0
             return
+        names.require(name, "The name of a file")
         if field not in forms.FILES:
             field = self._part_number(field)
         elif field in self.form.files:

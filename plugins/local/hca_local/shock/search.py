@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 ADMINISTRATORS = "*"  # sees every node; no uuid looks like this
 
 
-def put(connection: Connection, doc: Doc) -> None:
-    """Make a node, whose row is there, found by what it holds now and nothing else.
+def put(connection: Connection, doc: Doc, *, is_listed: bool = True) -> None:
+    """Make a node, whose row is there, found by what it holds now and nothing else; by nobody if not `is_listed`.
 
     Only what is different is written: most changes touch a few of many values.
     """
-    number = connection.execute("SELECT number FROM shock_nodes WHERE id=?", (doc["id"],)).fetchone()[0]
+    number = _number(connection, doc)
     rows = connection.execute("SELECT path, kind, value FROM shock_leaves WHERE node=?", (number,))
     before, now = set(rows.fetchall()), leaves.of(doc)
     connection.executemany(
@@ -32,9 +32,25 @@ def put(connection: Connection, doc: Doc) -> None:
         [(*leaf, number) for leaf in now - before],
     )
     rows = connection.execute("SELECT reader FROM shock_readers WHERE node=?", (number,))
-    saw, see = {row[0] for row in rows}, _readers(doc)
+    saw, see = {row[0] for row in rows}, _readers(doc) if is_listed else set()
     connection.executemany("DELETE FROM shock_readers WHERE reader=? AND node=?", [(it, number) for it in saw - see])
     connection.executemany("INSERT INTO shock_readers (reader, node) VALUES (?,?)", [(it, number) for it in see - saw])
+
+
+def publish(connection: Connection, doc: Doc) -> None:
+    """Let a node that was put without being listed be found by those who may read it."""
+    number = _number(connection, doc)
+    connection.executemany("INSERT INTO shock_readers VALUES (?,?)", [(it, number) for it in _readers(doc)])
+
+
+def unlisted(connection: Connection) -> list[str]:
+    """Return the ids of the nodes that nobody can find, not even administrators."""
+    rows = connection.execute(
+        """SELECT id FROM shock_nodes
+          WHERE NOT EXISTS (SELECT 1 FROM shock_readers WHERE reader=? AND node=number)""",
+        (ADMINISTRATORS,),
+    )
+    return [id for (id,) in rows]
 
 
 def forget(connection: Connection, doc: Doc) -> None:
@@ -43,6 +59,11 @@ def forget(connection: Connection, doc: Doc) -> None:
     row = connection.execute("SELECT node FROM shock_leaves WHERE path='id' AND kind=? AND value=?", where).fetchone()
     connection.execute("DELETE FROM shock_leaves WHERE node=?", row)
     connection.execute("DELETE FROM shock_readers WHERE node=?", row)
+
+
+def _number(connection: Connection, doc: Doc) -> int:
+    row: tuple[int] = connection.execute("SELECT number FROM shock_nodes WHERE id=?", (doc["id"],)).fetchone()
+    return row[0]
 
 
 def _readers(doc: Doc) -> set[str]:

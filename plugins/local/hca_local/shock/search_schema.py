@@ -9,7 +9,7 @@ CREATE TABLE shock_leaves (
   PRIMARY KEY (path, kind, value, node)
 ) WITHOUT ROWID;
 CREATE INDEX shock_leaves_by_node ON shock_leaves (node);
-CREATE TABLE shock_readers (
+CREATE TABLE shock_readers (     -- one of a node for which there is nothing here is not complete yet
   reader TEXT NOT NULL,          -- a user's uuid, public for everybody, * for administrators
   node INTEGER NOT NULL,         -- shock_nodes.number
   PRIMARY KEY (reader, node)

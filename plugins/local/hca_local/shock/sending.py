@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from hca_local.shock import names
 from hca_local.shock.calls import ShockError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ async def stream(
     if size is not None:
         headers.append((b"content-length", str(size).encode()))
     if name is not None:
+        name = names.short(name)
         headers.append((b"content-disposition", (as_sent(name) if quirks else attachment(name)).encode()))
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:

@@ -69,7 +69,7 @@ class ShockApplication:
                 await exchange.answer(answer(None))
                 return
             route, ids = routes.find(method, _segments(scope))
-            call = self._call(scope, exchange, headers, query, method, route, ids)
+            call = await self._call(scope, exchange, headers, query, method, route, ids)
             response = await route.handler(call)
         except ShockError as error:
             response = refusal(error)
@@ -84,7 +84,7 @@ class ShockApplication:
             response.status_code = 200
         await exchange.answer(response)
 
-    def _call(
+    async def _call(
         self,
         scope: Scope,
         exchange: _Exchange,
@@ -95,7 +95,7 @@ class ShockApplication:
         ids: dict[str, str],
     ) -> Call:
         """Return the call. Raises ShockError if it is not known who calls."""
-        caller = ANONYMOUS if route.open else self.shock.accounts.caller(headers)
+        caller = ANONYMOUS if route.open else await self.shock.accounts.caller(headers)
         base = f"http://{requests.own_host(headers, scope['server'])}"
         return Call(self.shock, method, ids, query, headers, exchange.receive, caller, base)
 

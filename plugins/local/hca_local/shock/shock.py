@@ -8,14 +8,17 @@ import shutil
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
 
 from hca_local.shock import expiry, index_files, leftovers
 from hca_local.shock.accounts import Accounts
 from hca_local.shock.assembling import Assemblies
+from hca_local.shock.away import Away
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
     from pathlib import Path
     from sqlite3 import Connection
     from typing import Any
@@ -38,7 +41,8 @@ class Shock:
 
     `files` has the data files, `parts` the parts of files that are not complete, `indexes` the files of indexes,
     `incoming` what is just arriving. `quirks` brings back what is wrong with the real server, `anonymous` are the
-    rights of who is not logged in. `is_over` tells long work in threads that it should end.
+    rights of who is not logged in. `is_over` tells long work in threads that it should end; `away` has the threads
+    for what other servers may keep waiting.
     """
 
     def __init__(
@@ -70,9 +74,11 @@ class Shock:
         self.anonymous = _ANONYMOUS[settings.shock_anonymous]
         self.accounts = Accounts(records, quirks=self.quirks)
         self.assemblies = Assemblies(self)
+        self.away = Away()
         self.started = time.monotonic()
         self.is_over = False
         self._threads = ThreadPoolExecutor(_THREADS, "shock")
+        self._held = WeakValueDictionary[str, asyncio.Lock]()
         self._tasks = set[asyncio.Task[None]]()
         for directory in (root, self.files, self.parts, self.incoming, self.indexes):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -84,6 +90,16 @@ class Shock:
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """Run `function` in a thread and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    @asynccontextmanager
+    async def held(self, id: str) -> AsyncIterator[None]:
+        """Let no other request change the node `id` within the body (quirks only: here transactions see to that)."""
+        if not self.quirks:
+            yield
+            return
+        lock = self._held.setdefault(id, asyncio.Lock())
+        async with lock:
+            yield
 
     def later(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the background; what it raises is told to the log, `stop` cancels it."""
@@ -115,6 +131,8 @@ class Shock:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self.accounts.close()
+        self.away.stop()
         self._threads.shutdown()
 
     async def _told(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from hca_local.shock import derived, fetching, local_files, nodes, parts
@@ -87,7 +88,8 @@ async def arrived(call: Call, file: Arrived, rename: Callable[[str], str] = str)
 
 async def _fetched(call: Call, url: str) -> Source:
     """Return the source that a file from elsewhere is. Raises ShockError (400), OSError."""
-    file = await call.shock.run(fetching.fetched, call.shock, url)
+    # It may be that of a file of this very server, which needs its own threads to send that.
+    file = await call.shock.away.fetch(fetching.fetched, call.shock, url, time.monotonic() + fetching.MOST_SECONDS)
     try:
         return await arrived(call, file)
     finally:

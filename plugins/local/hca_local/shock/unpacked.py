@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from hca_local.shock import names
 from hca_local.shock.arriving import Arrived
 from hca_local.shock.calls import ShockError
 from hca_local.shock.compressed import Unpacker
@@ -69,7 +70,7 @@ def members(shock: Shock, source: Content, kind: str, most: int) -> Iterator[Mem
             if number >= _MOST_MEMBERS:
                 raise ShockError(400, f"The archive has more than {_MOST_MEMBERS} files.")
             with stream:
-                yield _stored(shock, name, stream)
+                yield _stored(shock, names.require(name, "A name in the archive"), stream)
     except OSError as error:
         # The bzip2 library has no error of its own; one of the disk has a number.
         if error.errno is not None:

@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 
 async def update(call: Call) -> ASGIApp:
     """Change a node by a form. Raises ShockError, ClientGoneError, OSError."""
+    # The real server lets nobody else change the node before the form is there, however long that takes.
+    async with call.shock.held(call.ids["id"]):
+        return await _update(call)
+
+
+async def _update(call: Call) -> ASGIApp:
     doc = rights.load(call, rights.WRITE)
     if not creating.is_form(call):
         raise ShockError(400, "err@node_ParseMultipartForm: request Content-Type isn't multipart/form-data")
     form = await call.form()
     if {"expiration", "remove_expiration"} & form.values.keys():
         rights.require(doc, call.caller, rights.DELETE)
-    edit = metadata.edit(form, quirks=call.shock.quirks)
+    edit = await metadata.edit(call, form)
     source = await sources.of(call, form, doc, is_new=False)
     arrived = form.part_files
     if not arrived:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from hca_core import log
 from hca_core.errors import NetworkError, UsageError
 from hca_shock.acl.documents import ALL, PUBLIC, RIGHTS, Acl, rights_of, users_of
+from hca_shock.dialect import only_shock
 from hca_shock.errors import ShockApiError, ShockNotFoundError, ShockRefusedError, ShockUnavailableError
-from hca_shock.metadata.dialect import only_shock
 from hca_shock.metadata.errors import LostChangeError
 
 if TYPE_CHECKING:

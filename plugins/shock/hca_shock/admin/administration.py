@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import UsageError
 from hca_shock.admin import locations, locks
+from hca_shock.dialect import only_shock
 from hca_shock.errors import ShockRefusedError
-from hca_shock.metadata.dialect import only_shock
 from hca_shock.metadata.errors import LostChangeError
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import NetworkError, UsageError
+from hca_shock.dialect import only_shock
 from hca_shock.forms import FilePart, Form
 from hca_shock.metadata import documents
-from hca_shock.metadata.dialect import only_shock
 from hca_shock.metadata.errors import ConflictError, DamagedError
 from hca_shock.node import Node
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from hca_core import log
 from hca_core.errors import NetworkError, UsageError
+from hca_shock.dialect import only_shock
 from hca_shock.errors import ShockApiError
 from hca_shock.forms import MOST_VALUES, Form, fits
 from hca_shock.metadata import deletion, lifetimes
-from hca_shock.metadata.dialect import only_shock
 from hca_shock.metadata.errors import DamagedError
 from hca_shock.node import Link, Node
 

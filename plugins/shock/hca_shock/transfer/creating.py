@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from hca_core import log
 from hca_core.errors import HCAError, NetworkError, NotFoundError
+from hca_shock.dialect import only_shock
 from hca_shock.errors import ShockApiError
 from hca_shock.forms import FilePart, Form
-from hca_shock.metadata.dialect import only_shock
 from hca_shock.node import Node, moment
 from hca_shock.transfer.counting import Counted
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from hca_core.errors import HCAError, NetworkError
+from hca_shock.dialect import only_shock
 from hca_shock.forms import Form
-from hca_shock.metadata.dialect import only_shock
 from hca_shock.node import Node
 from hca_shock.transfer import assembling, creating, sending
 from hca_shock.transfer.reading import Digest, Held
