@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 SUFFIX = ".part"
 OLD_SECONDS = 3600.0
+_MANY = 100  # files in a folder
 _LONGEST = 140  # bytes of a name that a part has in its own
 
 
@@ -29,28 +30,43 @@ def owner(pid: int) -> str:
     return f"{_namespace() or 'unknown'}-{pid}"
 
 
-def of(target: str) -> list[str]:
-    """Return the parts of `target` that there are, anybody's."""
-    prefix = os.path.basename(_prefix(target))
-    folder = os.path.dirname(target) or "."
-    try:
-        return [
-            os.path.join(folder, name)
-            for name in os.listdir(folder)
-            if name.startswith(prefix) and name.endswith(SUFFIX)
-        ]
-    except FileNotFoundError:
-        return []
+class Listing:
+    """The parts that lie in the folders of one run. May be used by several threads.
+
+    A folder with many files is listed once, or the time for a file would grow with their number. The parts that others
+    make after that are theirs to finish and to remove.
+    """
+
+    def __init__(self) -> None:
+        self._large: dict[str, dict[str, list[str]]] = {}
+
+    def of(self, target: str) -> list[str]:
+        """Return the parts of `target` that there are, anybody's."""
+        folder = os.path.dirname(target) or "."
+        found = self._large.get(folder)
+        if found is None:
+            try:
+                names = os.listdir(folder)
+            except FileNotFoundError:
+                return []
+            found = {}
+            for name in names:
+                if name.endswith(SUFFIX):
+                    found.setdefault(f"{name.removesuffix(SUFFIX).rpartition('.')[0]}.", []).append(name)
+            if len(names) > _MANY:
+                self._large[folder] = found
+        prefix = os.path.basename(_prefix(target))
+        return [os.path.join(folder, name) for name in found.get(prefix, ())]
 
 
-def opened(target: str, part: str, *, take_up: bool) -> BinaryIO:
-    """Make and open our `part` of `target`: with the longest part of another run in it if it may be used, else empty.
+def opened(target: str, part: str, listing: Listing, *, take_up: bool) -> BinaryIO:
+    """Make and open our `part` of `target`: with the longest one of `listing` in it if it may be used, else empty.
 
     That of a process which is certainly dead becomes ours by a rename, which succeeds for one process only and needs
     no room on the disk. Any other is copied: its owner may still write to it. Raises OSError.
     """
     taken = not take_up
-    for other in sorted(of(target), key=size, reverse=True):
+    for other in sorted(listing.of(target), key=size, reverse=True):
         dead = _is_dead(other)
         if not taken:
             try:

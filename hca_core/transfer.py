@@ -66,9 +66,10 @@ def fetch(
     A disk that is full or read-only ends the whole run: OSError.
     """
     stopped = stopped or threading.Event()
+    listing = parts.Listing()
 
     def work(transfer: Transfer) -> Result:
-        return fetch_one(transfer, Quota(retries, min_delay, stopped), stopped, on_bytes)
+        return fetch_one(transfer, Quota(retries, min_delay, stopped), stopped, listing, on_bytes)
 
     yield from workers.side_by_side(transfers, work, jobs=jobs, stopped=stopped, name="transfer")
 
@@ -77,19 +78,23 @@ def fetch_one(
     transfer: Transfer,
     quota: Quota,
     stopped: threading.Event,
+    listing: parts.Listing,
     on_bytes: Callable[[int], None] | None = None,
 ) -> Result:
-    """Fetch one file and return what became of it. Raises OSError (the disk) and KeyboardInterrupt (stopped)."""
+    """Fetch one file and return what became of it; `listing` has the parts of other runs.
+
+    Raises OSError (the disk) and KeyboardInterrupt (stopped).
+    """
     if is_complete(transfer):
         return Result(transfer, "present")
     try:
         counted = _Counter(on_bytes)
         try:
-            _fetch_to_target(transfer, quota, stopped, counted)
+            _fetch_to_target(transfer, quota, stopped, listing, counted)
         except IntegrityError as error:
             # Bytes that were taken up from an earlier run, or a proxy's cache, may be to blame: once more, from zero.
             log.logger().warning("%s; fetching it once more from the beginning", error.message)
-            _fetch_to_target(transfer, quota, stopped, counted, afresh=True)
+            _fetch_to_target(transfer, quota, stopped, listing, counted, afresh=True)
         return Result(transfer, "fetched", counted.total)
     except HCAError as error:
         return Result(transfer, "failed", error=error)
@@ -131,6 +136,7 @@ def _fetch_to_target(
     transfer: Transfer,
     quota: Quota,
     stopped: threading.Event,
+    listing: parts.Listing,
     count: Callable[[int], None],
     *,
     afresh: bool = False,
@@ -141,7 +147,7 @@ def _fetch_to_target(
     resumable = transfer.digest is not None
     try:
         digest = transfer.promise.hasher()
-        with parts.opened(transfer.target, part, take_up=resumable and not afresh) as stream:
+        with parts.opened(transfer.target, part, listing, take_up=resumable and not afresh) as stream:
             got = _hashed(stream, digest)
             # MD5 takes longer than the disk and a good network do.
             alone = transfer.algorithm != "md5" or (transfer.size or 0) - got < checksums.WORTH_A_THREAD
@@ -159,10 +165,10 @@ def _fetch_to_target(
         if isinstance(error, OSError) and error.filename is None:
             error.filename = transfer.target  # a failed write does not say where
         raise
-    _commit(transfer, part)
+    _commit(transfer, part, listing)
 
 
-def _commit(transfer: Transfer, part: str) -> None:
+def _commit(transfer: Transfer, part: str, listing: parts.Listing) -> None:
     """Rename a part that was checked to its target, and drop all others."""
     try:
         # Another process may have been faster. Its file is kept: links to it may exist already.
@@ -172,7 +178,7 @@ def _commit(transfer: Transfer, part: str) -> None:
         # Another process finished the same file first and tidied up; what it left was checked as ours was.
         if not is_complete(transfer):
             raise
-    for other in parts.of(transfer.target):
+    for other in (part, *listing.of(transfer.target)):
         parts.drop(other)
 
 

@@ -648,7 +648,22 @@ def test_a_name_that_is_as_long_as_names_may_be(remote, service, name):
     wanted = remote(name=name)
     (part := part_of(wanted, DATA[:HALF], dead_owner())).stat()
     other = remote(name=f"{name[:-1]}x")
-    assert parts.of(other.target) == []
-    assert parts.of(wanted.target) == [str(part)]
+    assert parts.Listing().of(other.target) == []
+    assert parts.Listing().of(wanted.target) == [str(part)]
     service.on("GET", f"/{quote(name)}").reply(body=DATA, ranges=True)
     assert fetch_whole(wanted).fetched == len(DATA) - HALF
+
+
+def test_a_folder_with_many_files_is_listed_once(tmp_path, monkeypatch):
+    """Or the time for each file would grow with the number of files."""
+    for number in range(200):
+        (tmp_path / f"there-{number}").touch()
+    (tmp_path / ".mine.owner-1-2-3.part").write_bytes(b"part")
+    listed = []
+    whole = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: listed.append(folder) or whole(folder))
+    listing = parts.Listing()
+    for number in range(50):
+        assert listing.of(str(tmp_path / f"file-{number}")) == []
+    assert listing.of(str(tmp_path / "mine")) == [str(tmp_path / ".mine.owner-1-2-3.part")]
+    assert listed == [str(tmp_path)]
