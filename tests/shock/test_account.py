@@ -142,7 +142,7 @@ def test_secrets_are_in_no_output(run: Callable[..., Outcome], token: str, tmp_p
 
 
 def test_secrets_that_a_server_repeats_are_in_no_output(hca: Callable[..., Outcome], service: LoopbackService) -> None:
-    for path in ("/node/x", "/node"):
+    for path in ("/node/x", "/node/00000000-0000-0000-0000-000000000000"):
         service.on("GET", path).reply(lambda request: refusal(request.headers["Authorization"].partition(" ")[2]))
     for words in (["--user", "ann:pw-of-ann", "show", "x"], ["--user", "ann:pw-of-ann", "whoami"]):
         outcome = hca("--debug", "shock", "--url", service.url, *words)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hca_core.testing import LoopbackService, Outcome
     from hca_shock.admin.doctor import Check
 
+NOBODYS = "00000000-0000-0000-0000-000000000000"  # node
+NO_NODE = {"status": 404, "data": None, "error": ["Node not found"]}
 NOBODY = {"status": 400, "data": None, "error": ["Invalid authorization header or content"]}
 
 
@@ -38,14 +40,15 @@ class Server:
             "version": "0.9.29",
         }
         service.on("GET", "/").reply(lambda _: self.document | self.clock())
-        service.on("GET", "/node").reply(lambda _: self.nodes())
+        service.on("GET", f"/node/{NOBODYS}").reply(lambda _: self.asked_node())
         service.on("GET", "/locker").reply(json={"status": 200, "data": [], "error": None})
 
     def clock(self) -> dict[str, str]:
         return {"server_time": datetime.fromtimestamp(time.time() + self.skew, UTC).isoformat()}
 
-    def nodes(self) -> Any:
-        return {"status": 200, "data": [], "error": None} if self.takes else reply(json=NOBODY, status=400)
+    def asked_node(self) -> Any:
+        """Answer to who asks for a node that there is not, to see whether the login is taken."""
+        return reply(json=NO_NODE, status=404) if self.takes else reply(json=NOBODY, status=400)
 
     def checks(self, **settings: Any) -> dict[str, Check]:
         with ShockClient(self.url, first_wait=0.01, tries=2, **settings) as shock:
@@ -154,11 +157,13 @@ def test_the_date_of_the_answer_is_taken_where_the_server_tells_no_time(service:
     assert states[0]["kind"].text.startswith("this is a KBase blobstore")
 
 
-def test_a_login_of_a_blobstore_is_not_tried(service: LoopbackService) -> None:
+def test_a_login_of_a_blobstore_is_tried_too(service: LoopbackService) -> None:
     service.on("GET", "/").reply(json={"id": "Shock", "servername": "blobstore", "version": "0.9.6"})
+    service.on("GET", f"/node/{NOBODYS}").reply(json=NO_NODE, status=404).reply(json=NOBODY, status=400)
     with ShockClient(service.url, user=("ann", "secret")) as shock:
-        checks = {check.name: check for check in shock.admin.doctor()}
-    assert set(checks) == {"reachable", "kind", "login", "clock", "encryption"}
+        first, second = ({check.name: check for check in shock.admin.doctor()} for _ in range(2))
+    assert set(first) == {"reachable", "kind", "login", "clock", "encryption"}
+    assert (first["login"].state, second["login"].state) == ("ok", "problem")
     assert service.asked("GET", "/node") == []
 
 

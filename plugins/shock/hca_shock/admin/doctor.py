@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hca_core import durations, urls
 from hca_core.errors import HCAError, one_line
 from hca_shock import config
+from hca_shock.account import logins
 from hca_shock.acl.documents import RIGHTS
 from hca_shock.errors import ShockError, ShockRefusedError
 from hca_shock.node import moment
@@ -58,7 +59,7 @@ def _checks(server: Server, described: _Description) -> Iterator[Check]:
     if kind.state == "problem":
         return
     is_shock = document.get("servername") != "blobstore"
-    yield _login(server, document, is_shock=is_shock)
+    yield _login(server, document)
     yield _clock(described.skew)
     yield _encryption(server)
     if is_shock:
@@ -105,7 +106,7 @@ def _kind(document: dict[str, Any]) -> Check:
     return Check("kind", "problem", "this is no Shock server: check the URL")
 
 
-def _login(server: Server, document: dict[str, Any], *, is_shock: bool) -> Check:
+def _login(server: Server, document: dict[str, Any]) -> Check:
     """Look whether the server takes the login; its description is shown to everybody."""
     try:
         credential = server.credential
@@ -117,12 +118,8 @@ def _login(server: Server, document: dict[str, Any], *, is_shock: bool) -> Check
             return Check("login", "ok", "nobody is logged in: you see what is public")
         return Check("login", "problem", "nobody is logged in, and this server shows nothing then: hca shock login")
     who = credential.account or "unknown"
-    if not is_shock:
-        return Check(
-            "login", "ok", f"a login is there (account: {who}); this server can't be asked whether it takes it"
-        )
     try:
-        server.envelope("GET", "node", params=[("limit", "1")])
+        logins.ask(server)
     except ShockRefusedError as error:
         return Check("login", "problem", f"the server refuses the login of {who} ({error.reason}): hca shock login")
     except HCAError as error:
