@@ -37,11 +37,13 @@ def clients(config: HCAConfig) -> Iterator[ServiceClient]:
 
     for service in discover.installed(discover.PLUGINS):
         try:
-            made = plugins.client_class(service)(config=config) if plugins.has_client(service) else None
+            kind = plugins.client_class(service) if plugins.has_client(service) else None
+            # Others may need more than a configuration to be made, and take no tokens of a login.
+            made = kind(config=config) if isinstance(kind, type) and issubclass(kind, ServiceClient) else None
         except HCAError as error:
             log.logger().warning("%s; it is left out", error.message)
             continue
-        if isinstance(made, ServiceClient):
+        if made is not None:
             yield made
 
 

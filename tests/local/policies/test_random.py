@@ -141,20 +141,20 @@ def test_wildcards_agree_with_the_reference(seed):
 )
 def test_no_pattern_is_slow(pattern, text, result):
     """What would keep a matcher that tries everything busy for years is done within a second."""
-    started = time.perf_counter()
+    started = time.process_time()
     found = wildcards.filled(wildcards.template(pattern), {})
     assert found is not None
     assert wildcards.matches(found, text) is result
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_no_reading_is_slow():
     """What is as long as a policy may be is read within a second, even if it is made to be hard."""
-    started = time.perf_counter()
+    started = time.process_time()
     for text in "${" * 5000, "${a" + ":" * 10000 + "}", "$" * 10000, "${a,'" * 2000, "${ " + " " * 10000 + "'}":
         for read in (wildcards.template, OPERATORS["ArnLike"].read):
             try:
                 read(f"arn:{text}")
             except ValueError:
                 pass
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

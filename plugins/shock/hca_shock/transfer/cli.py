@@ -246,7 +246,7 @@ def uploads() -> None:
     """
 
 
-@uploads.command("list", cls=Verb)
+@uploads.command("list", cls=Verb, short_help="List the unfinished uploads that you may see.")
 @output_options("table")
 def list_(show: Show) -> None:
     """List the unfinished uploads that you may see, the newest first.
@@ -283,7 +283,7 @@ def resume(show: Show, node_id: str, file: str, jobs: int, no_progress: bool) ->
     _show_nodes(show, [node])
 
 
-@uploads.command(cls=Verb)
+@uploads.command(cls=Verb, short_help="Remove unfinished uploads.")
 @click.argument("ids", nargs=-1, metavar="[ID...]")
 @click.option("--all", "everything", is_flag=True, help="Remove all of them that you may remove.")
 @click.option("--dry-run", is_flag=True, help="Remove nothing; tell what would be removed.")
