@@ -261,7 +261,7 @@ def list_(show: Show) -> None:
         show(rows, columns=["id", "name", "arrived", "parts", "size", "created_on", "state"])
 
 
-@uploads.command(cls=Verb)
+@uploads.command(cls=Verb, short_help="Send the parts that an unfinished upload lacks.")
 @click.argument("node_id", metavar="ID")
 @click.argument("file", type=click.Path())
 @click.option("--jobs", type=click.IntRange(1, 16), default=2, show_default=True, help="Parts to send side by side.")
