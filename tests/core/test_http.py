@@ -757,3 +757,35 @@ def test_what_programs_log_has_no_secrets(session, service, caplog):
         session.request("GET", f"{service.url}/x?access_token=SECRETTOK12345&X-Amz-Signature=SECRETSIG")
     assert "GET" in caplog.text
     assert "SECRET" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "data", [None, b"", b"bytes", Counted(b"streamed", b" body")], ids=["none", "empty", "bytes", "streamed"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize(
+    ("path", "short"),
+    [
+        ("/", True),
+        ("/node/x-1?download_raw&seek=1&a=b%3Bc", True),
+        ("/a%2Fb/c~d?%C3%A4=%25", True),
+        ("/v1/search?q=(a),b;c='d'&e=1+2", True),
+        ("/a//b.c", True),
+        ("/a/../b", False),
+        ("/a/.", False),
+        ("/%7Ec", False),
+        ("/%41", False),
+        ("/%3b", False),
+        ("/%zz", False),
+        ("/a b", False),
+        ("", False),
+    ],
+)
+def test_the_short_way_to_a_request_leads_to_the_same(session, monkeypatch, method, path, short, data):
+    url, body = f"https://weather.example.org:8443{path}", http.Body(data=data)
+    assert bool(http._SPELLED_OUT.fullmatch(url)) is short
+    ours = session.prepare(method, url, None, body, {"X-One": "1"})
+    monkeypatch.setattr(http, "_SPELLED_OUT", re.compile("(?!)"))
+    theirs = session.prepare(method, url, None, body, {"X-One": "1"})
+    assert (ours.method, ours.url, dict(ours.headers)) == (theirs.method, theirs.url, dict(theirs.headers))
+    assert ours.body == theirs.body or (not ours.body and not theirs.body)
