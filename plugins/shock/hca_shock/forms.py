@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 BLOCK = 1024 * 1024
+_COPIED = 64 * 1024  # what is larger is sent by itself rather than copied to something else
 MOST_VALUES = 1000  # bytes of all values of a form together: what surely fits the first segment
 
 
@@ -81,6 +82,9 @@ class Form:
                 else:
                     yield waiting
                     waiting = block
+            if len(waiting) > _COPIED:
+                yield waiting
+                waiting = b""
             waiting += b"\r\n"
         yield waiting + self._end
 

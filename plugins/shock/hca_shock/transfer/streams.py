@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hca_shock.transfer.description import Description
     from hca_shock.transfer.reading import Compression
 
-PART_SIZE = 32 * 1024 * 1024
+PART_SIZE = 16 * 1024 * 1024
 NAME = "stdin"  # what the file is called if nothing else is said
 _SOURCE = "standard input"
 _TRIES = 6
