@@ -245,7 +245,12 @@ class Session:
 def _prepared(
     method: str, url: str, headers: Mapping[str, str], data: bytes | Sized | None
 ) -> requests.PreparedRequest:
-    """Return the same as `requests` does for a URL that needs no change, without the work of finding that out."""
+    """Return the same as `requests` does for a URL that needs no change, without the work of finding that out.
+
+    Raises requests' InvalidHeader.
+    """
+    for header in headers.items():
+        requests.utils.check_header_validity(header)
     prepared = requests.PreparedRequest()
     prepared.method, prepared.url, prepared.body = method, url, data  # type: ignore[assignment]
     prepared.headers = requests.structures.CaseInsensitiveDict(headers)

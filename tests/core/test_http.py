@@ -789,3 +789,10 @@ def test_the_short_way_to_a_request_leads_to_the_same(session, monkeypatch, meth
     theirs = session.prepare(method, url, None, body, {"X-One": "1"})
     assert (ours.method, ours.url, dict(ours.headers)) == (theirs.method, theirs.url, dict(theirs.headers))
     assert ours.body == theirs.body or (not ours.body and not theirs.body)
+
+
+@pytest.mark.parametrize("headers", [{"X-One": "1\r\nX-Evil: 2"}, {"X-One\n": "1"}, {"X-One": " 1"}])
+def test_headers_that_would_be_others_are_refused_on_the_short_way_too(service, session, headers):
+    with pytest.raises(UsageError):
+        session.request("GET", f"{service.url}/", headers=headers)
+    assert service.requests == []

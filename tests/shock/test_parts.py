@@ -332,7 +332,7 @@ def test_the_upload_of_another_machine_is_never_deleted(shock: ShockClient, prox
 
     Path(path).write_bytes(changed)
     proxy.rule(meanwhile, method="PUT")
-    node = shock.put(path, part_size=PART)
+    node = in_parts.of_file(shock.server, Reading(path), Description(), nobody, part_size=PART, jobs=1)
     assert node.id != before.id
     assert node.file.md5 == servers.md5(bytes(changed))
     assert proxy.of("DELETE") == []
