@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hca_core import log
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hca_core.testing import LoopbackService
 
 pytest_plugins = ["hca_core.testing"]
@@ -20,6 +24,13 @@ DSS_API = ROOT / "plugins" / "dss" / "hca_dss" / "api.json"
 @pytest.fixture(autouse=True)
 def _isolated(isolated_home: Path) -> None:
     """No test sees or changes the home, the environment or the directory of who runs it."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_hidden() -> Iterator[None]:
+    """What one test has as a secret is a word like any other in the next one."""
+    yield
+    log._hidden.clear()
 
 
 @pytest.fixture(scope="session")

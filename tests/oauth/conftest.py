@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import pytest
 import requests  # noqa: TID253
 
-from hca_core import log
 from hca_core.http import Policy, Session
 from hca_core.oauth import provider
 from hca_core.oauth.flows import Talk
@@ -208,13 +207,6 @@ class Spoken:
     def address(self):
         """The address that was told."""
         return next(one for one in self.said if one.startswith("http"))
-
-
-@pytest.fixture(autouse=True)
-def _nothing_hidden():
-    """What a test's login hides from the log is forgotten after it."""
-    yield
-    log._hidden.clear()
 
 
 @pytest.fixture
