@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hca_core import names, transfer, workers
-from hca_core.errors import HCAError, UsageError, one_line
+from hca_core.errors import UsageError, one_line
 from hca_core.transfer import Transfer
 from hca_shock.errors import ShockLockedError, ShockNodeError
 from hca_shock.transfer import ranges
@@ -147,8 +147,3 @@ def _may_be(node: Node, path: str) -> bool:
         return False  # a file of that length may be any
     wanted = Transfer(path, path, lambda offset: None, node.file.size, node.file.md5, "md5")
     return os.path.isfile(path) and transfer.is_complete(wanted)
-
-
-def failed(outcomes: Sequence[Got]) -> HCAError | None:
-    """Return the error of the first node that failed, None if none did."""
-    return next((one.error for one in outcomes if isinstance(one.error, HCAError)), None)
