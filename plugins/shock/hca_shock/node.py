@@ -108,6 +108,11 @@ class Node:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ShockError(f"the server sent a node that can't be read ({type(error).__name__}: {error})") from error
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether work at the file or at an index is under way, or has failed."""
+        return self.file.locked is not None or any(index.locked for index in self.indexes.values())
+
 
 def moment(text: object) -> datetime | None:
     """Return the moment that a server's text tells; None where it is unset (the year 1), or has no date in UTC."""
