@@ -12,7 +12,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/installed        ## run the main job on an embedded deployment
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash scripts/demo.sh
 
+# Whatever the environment says: without bytecode each of the thousand processes that tests start compiles our sources.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/developing       ## run all tests
+	@$(BIN)/python -m compileall -q hca_core hca plugins
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/developing       ## style of the code

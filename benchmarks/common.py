@@ -27,7 +27,11 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True)
 class Case:
-    """A command to measure; `peer` names the case it is compared with, `goal` the largest ratio that is good enough."""
+    """A command to measure; `peer` names the case it is compared with, `goal` the largest ratio that is good enough.
+
+    `items` is how many things it works on; `goal_us` is how many microseconds one may take, `goal_mb` how many
+    megabytes of memory all may.
+    """
 
     name: str
     command: Sequence[str]
@@ -35,6 +39,9 @@ class Case:
     goal: float | None = None
     expected: str = ""  # what its output must hold, or the measurement is worth nothing
     reached: Callable[[], float] | None = None  # gives the moment (perf_counter) it is measured to; None: its end
+    items: int = 0
+    goal_us: float | None = None
+    goal_mb: float | None = None
 
 
 @dataclass
@@ -66,8 +73,13 @@ def run_once(case: Case, environment: dict[str, str], samples: Samples | None) -
     started = time.perf_counter()
     process = subprocess.Popen(case.command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
+    try:
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
     wall = (case.reached() if case.reached else time.perf_counter()) - started
     process.stdout.close()
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -101,13 +113,19 @@ def rows(cases: Sequence[Case], taken: dict[str, Samples]) -> list[dict[str, Any
             "cpu_s": round(statistics.median(samples.cpu), 3),
             "memory_mb": round(statistics.median(samples.memory) / 1e6, 1),
         }
+        met = []
+        if case.items:
+            row["us_each"] = round(statistics.median(samples.wall) / case.items * 1e6, 1)
         if case.peer:
             row["peer"] = case.peer
-            row["ratio"] = round(statistics.median(samples.wall) / statistics.median(taken[case.peer].wall), 2)
-            row["ratio_of_minima"] = round(min(samples.wall) / min(taken[case.peer].wall), 2)
-        if case.goal is not None:
-            row["goal"] = case.goal
-            row["met"] = row["ratio"] <= case.goal
+            row["ratio"] = round(statistics.median(samples.wall) / statistics.median(taken[case.peer].wall), 3)
+            row["ratio_of_minima"] = round(min(samples.wall) / min(taken[case.peer].wall), 3)
+        for goal, reached in (("goal", "ratio"), ("goal_us", "us_each"), ("goal_mb", "memory_mb")):
+            if (most := getattr(case, goal)) is not None:
+                row[goal] = round(most, 3)
+                met.append(row[reached] <= most)
+        if met:
+            row["met"] = all(met)
         listed.append(row)
     return listed
 

@@ -1,280 +1,364 @@
-"""How fast and with how much memory `hca` downloads, against plain `requests` in ten threads, and curl and aria2c.
+"""How fast and with how much memory `hca` downloads, against the client of old, aria2c, curl, rclone and `requests`.
 
-    python benchmarks/download.py [--rounds 3] [--json]
+    python benchmarks/download.py [--rounds 3] [--only PATTERN] [--quick] [--json]
 
-It makes its own services and data (in memory where there is a /dev/shm): the sample dataset, one file of 512 MB, and
-50,000 bundles to list. Every result is checked against its sha256 or counted, outside of the time that is measured.
+It makes its own service and data, in memory where there is a /dev/shm. Every result is checked byte for byte or
+counted, outside of the time that is measured. The groups of rows, of which PATTERN (a regular expression) chooses some:
+
+    small    5,000 files of 1-8 KiB, each looked up and fetched
+    distant  the same, where every answer takes 20 ms more
+    bundled, distant_bundled
+             both with 20 files in each bundle: a client may ask for the addresses of all of them together
+    floor    as distant, with 16 and with 4 connections, against the least that all those waits can take
+    huge     2 files of 1 GiB
+    mixed    400 files of 1-8 KiB and 100 of 8 MiB
+    listing  100,000 bundles listed
+    present  manifests of 1,000 to 1,000,000 rows, all of whose files are there: time for each, and memory
+    fetched  1,000 to 1,000,000 files of 1 KiB fetched: time for each, and memory
+
+Programs that are not installed are left out. What takes long is run once only: slow peers, and the longest of a row.
 """
 
 from __future__ import annotations
 
-import csv
+import argparse
 import hashlib
 import json
 import multiprocessing
 import os
-import shutil
+import re
+import signal
+import socket
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlencode
-from uuid import UUID
+from typing import Any
+from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import BIN, Case, Samples, arguments, clean_environment, compile_sources, rows, run_once, show
+import peers
+from common import BIN, Case, Samples, clean_environment, compile_sources, rows, run_once, show
+from contents import (
+    BUNDLED,
+    HUGE,
+    LARGE,
+    MEDIUM,
+    SMALL,
+    TINY,
+    Block,
+    Data,
+    File,
+    fill_store,
+    make_block,
+    stored,
+    write_manifest,
+)
 
-LARGE_BYTES = 512 * 1024 * 1024
-MANY_BUNDLES = 50_000
-BUNDLE = "0badc0de-0000-4000-8000-000000000000"
-VERSION = "2019-08-01T200147.836832Z"
-COLUMNS = ("bundle_uuid", "bundle_version", "file_name", "file_uuid", "file_version", "file_sha256", "file_size")
-
-# What somebody without `hca` writes: look up, get, hash, write, ten at a time; nothing is resumed or tried again.
-PLAIN_DOWNLOAD = """
-import csv, hashlib, os, sys, threading
-from concurrent.futures import ThreadPoolExecutor
-import requests
-
-service, manifest, folder = sys.argv[1:]
-local = threading.local()
-
-def fetch(row):
-    session = getattr(local, "session", None)
-    if session is None:
-        session = local.session = requests.Session()
-    query = {"replica": "aws", "version": row["file_version"]}
-    with session.get(f"{service}/files/{row['file_uuid']}", params=query, stream=True) as response:
-        response.raise_for_status()
-        digest = hashlib.sha256()
-        with open(os.path.join(folder, row["file_sha256"]), "wb") as stream:
-            for block in response.iter_content(1024 * 1024):
-                digest.update(block)
-                stream.write(block)
-    assert digest.hexdigest() == row["file_sha256"]
-
-os.makedirs(folder)
-with open(manifest, newline="") as stream:
-    wanted = {row["file_sha256"]: row for row in csv.DictReader(stream, dialect="excel-tab")}
-with ThreadPoolExecutor(10) as pool:
-    list(pool.map(fetch, wanted.values()))
-"""
-PLAIN_LISTING = """
-import json, sys
-import requests
-
-url = f"{sys.argv[1]}/bundles/all?replica=aws&per_page=500{sys.argv[2]}"
-with requests.Session() as session:
-    while url:
-        response = session.get(url)
-        response.raise_for_status()
-        for bundle in response.json()["bundles"]:
-            sys.stdout.write(json.dumps(bundle) + "\\n")
-        url = response.links.get("next", {}).get("url")
-"""
+HCA = str(BIN / "hca")
+DELAY = 0.02
+BUNDLES = 100_000
+ONCE_FROM = 100_000  # as many files are fetched once only
+OLD = "hca 7.0.1"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A case, and the check of what it left in the folder `out`."""
+    """A case and the check of what it did.
+
+    `once`: it is run once only. `again`: the folder is left to it as it is, not emptied.
+    """
 
     case: Case
-    check: Callable[[Path], None]
-
-
-class Bench:
-    """The services, the data, and the folder that every run writes to anew."""
-
-    def __init__(self, root: Path, url: str) -> None:
-        self.root = root
-        self.url = url
-        self.out = root / "out"
-        self.hca = str(BIN / "hca")
-
-    def script(self, name: str, text: str) -> list[str]:
-        """Save a script and return the command that runs it."""
-        path = self.root / name
-        path.write_text(text)
-        return [sys.executable, str(path)]
-
-    def many_files(self) -> list[Job]:
-        """Return the jobs that download the whole sample."""
-        manifest = self.root / "sample.tsv"
-        in_child(sample_manifest, manifest)
-        with manifest.open(newline="") as stream:
-            listed = {row["file_sha256"]: row for row in csv.DictReader(stream, dialect="excel-tab")}
-        addresses = {digest: self.address(row["file_uuid"], row["file_version"]) for digest, row in listed.items()}
-        verb = ["download-manifest", "--manifest", str(manifest)]
-        return self.downloads(f"{len(addresses)} files", manifest, addresses, verb)
-
-    def one_file(self, sha256: str) -> list[Job]:
-        """Return the jobs that download the large file."""
-        command = [self.hca, "dss", "get-bundle", "--replica", "aws", "--uuid", BUNDLE, "--query", "bundle.files[0]"]
-        file = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-        assert file["sha256"] == sha256
-        manifest = self.root / "large.tsv"
-        cells = (BUNDLE, VERSION, file["name"], file["uuid"], file["version"], sha256, str(file["size"]))
-        manifest.write_text("\t".join(COLUMNS) + "\n" + "\t".join(cells) + "\n")
-        addresses = {sha256: self.address(file["uuid"], file["version"])}
-        return self.downloads("512 MB", manifest, addresses, ["download-manifest", "--manifest", str(manifest)])
-
-    def address(self, uuid: str, version: str) -> str:
-        return f"{self.url}/files/{uuid}?{urlencode({'replica': 'aws', 'version': version})}"
-
-    def downloads(self, what: str, manifest: Path, addresses: Mapping[str, str], verb: list[str]) -> list[Job]:
-        """Return the jobs of `hca` and its peers that fetch the contents at `addresses`, by sha256."""
-
-        def check(out: Path) -> None:
-            found = {path.name: path for path in out.rglob("*") if path.is_file() and len(path.name) == 64}
-            assert found.keys() == addresses.keys(), f"{len(found)} of {len(addresses)} files"
-            for digest, path in found.items():
-                with path.open("rb") as stream:
-                    assert hashlib.file_digest(stream, "sha256").hexdigest() == digest, path
-
-        plain = f"{what}: requests, 10 threads"
-        listed = [
-            Case(
-                f"{what}: hca",
-                [self.hca, "dss", *verb, "--replica", "aws", "--download-dir", str(self.out)],
-                plain,
-                1.0,
-            ),
-            Case(plain, [*self.script("plain_download.py", PLAIN_DOWNLOAD), self.url, str(manifest), str(self.out)]),
-        ]
-        if shutil.which("curl"):
-            text = "".join(f'url = "{url}"\noutput = "{self.out / digest}"\n' for digest, url in addresses.items())
-            settings = self.root / f"{manifest.stem}.curl"
-            settings.write_text(text)
-            curl = ["curl", "--silent", "--fail", "--location", "--create-dirs", "--parallel", "--parallel-max", "10"]
-            listed.append(Case(f"{what}: curl, 10 at once, no sha256", [*curl, "--config", str(settings)], plain))
-        if shutil.which("aria2c"):
-            text = "".join(f"{url}\n  out={digest}\n  checksum=sha-256={digest}\n" for digest, url in addresses.items())
-            settings = self.root / f"{manifest.stem}.aria2"
-            settings.write_text(text)
-            aria2 = ["aria2c", "--quiet", "--max-concurrent-downloads=10", "--check-integrity", f"--dir={self.out}"]
-            listed.append(Case(f"{what}: aria2c, 10 at once", [*aria2, f"--input-file={settings}"], plain))
-        return [Job(case, check) for case in listed]
-
-    def listings(self) -> list[Job]:
-        """Return the jobs that list all bundles, and a 16th of them: memory is to be the same."""
-        jobs = []
-        # The smaller one is there for its memory; its time is that of the start, which startup.py measures.
-        for what, prefix, least, goal in (
-            ("all bundles", "", MANY_BUNDLES, 1.0),
-            ("1/16 of them", "0", MANY_BUNDLES // 17, None),
-        ):
-            peer = f"{what}: requests"
-            verb = ["get-bundles-all", "--replica", "aws", "--per-page", "500", "--output", "jsonl"]
-            ours = [self.hca, "dss", *verb, *(["--prefix", prefix] if prefix else [])]
-            plain = [*self.script("plain_listing.py", PLAIN_LISTING), self.url, f"&prefix={prefix}" if prefix else ""]
-            for case in (Case(f"{what}: hca", ours, peer, goal), Case(peer, plain)):
-                jobs.append(Job(self.saving(case), lambda out, least=least: self.check_listing(out, least)))
-        return jobs
-
-    def saving(self, case: Case) -> Case:
-        """Return `case` with its output in a file."""
-        command = ["sh", "-c", f'mkdir -p "{self.out}" && exec "$@" > "{self.out}/listing"', "sh", *case.command]
-        return Case(case.name, command, case.peer, case.goal)
-
-    def check_listing(self, out: Path, least: int) -> None:
-        with (out / "listing").open() as stream:
-            count = sum("uuid" in json.loads(line) for line in stream)
-        assert count >= least, f"{count} bundles listed, not {least}"
+    check: Callable[[], None]
+    once: bool = False
+    again: bool = False
 
 
 @contextmanager
-def services(environment: dict[str, str]) -> Iterator[tuple[Path, str, str]]:
-    """Run the services on their data; give a folder to work in, their URL, and the sha256 of the large file."""
-    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    hca = str(BIN / "hca")
-    with tempfile.TemporaryDirectory(prefix="hca-benchmark-", dir=memory) as folder:
-        root = Path(folder)
-        data = str(root / "data")
-        up = [hca, "local", "up", "--data", data, "--first-get-redirects", "0"]
-        url = json.loads(subprocess.run(up, env=environment, capture_output=True, check=True).stdout)["url"]
-        try:
-            in_child(large_file, root / "large")
-            with (root / "large" / "large.bin").open("rb") as stream:
-                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-            seed = ["local", "seed", "--data", data, "--uuid", BUNDLE, "--version", VERSION, str(root / "large")]
-            subprocess.run([hca, *seed], env=environment, stdout=subprocess.DEVNULL, check=True)
-            in_child(many_bundles, data)
-            shutil.rmtree(root / "large")
-            yield root, url, sha256
-        finally:
-            subprocess.run([hca, "local", "down", "--data", data], env=environment, capture_output=True, check=True)
+def service(block: Path, *, delay: float = 0, bundles: int = 0) -> Iterator[str]:
+    """Run the service in processes of its own and give its URL; see servers.py."""
+    program = str(Path(__file__).with_name("servers.py"))
+    command = [sys.executable, program, str(block), f"--delay={delay}", f"--bundles={bundles}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        if not (url := process.stdout.readline().strip()):
+            raise RuntimeError("the service can't be started")
+        yield url  # closing its stdin, as `with` does, ends it
+
+
+def counted(url: str) -> dict[str, float]:
+    """Return what the service at `url` has been asked since the last call; http.client would cost memory here."""
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(b"GET /v1/counts HTTP/1.1\r\nConnection: close\r\n\r\n")
+        with connection.makefile("rb") as stream:
+            counts: dict[str, float] = json.loads(stream.read().rpartition(b"\r\n\r\n")[2])
+    return counts
 
 
 def in_child(function: Callable[..., None], *arguments: object) -> None:
     """Run `function` in a process of its own: what this one once used would count as memory of those it starts."""
     child = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
     child.start()
-    child.join()
+    try:
+        child.join()
+    except BaseException:
+        child.terminate()
+        raise
     if child.exitcode:
-        raise SystemExit(f"{function.__name__} failed")
+        raise RuntimeError(f"{function.__name__} failed")
 
 
-def sample_manifest(path: Path) -> None:
-    """Write a manifest of all files of the sample dataset."""
-    from hca_local.sample import dataset
+class Bench:
+    """The folder that everything is in: `out` is where every run writes to anew, and where it is started."""
 
-    lines = ["\t".join(COLUMNS)]
-    for bundle in dataset.build().bundles:
-        for name, file in bundle.files:
-            digest = hashlib.sha256(file.content).hexdigest()
-            cells = (bundle.uuid, bundle.version, name, file.uuid, file.version, digest, str(len(file.content)))
-            lines.append("\t".join(cells))
-    path.write_text("\n".join(lines) + "\n")
+    def __init__(self, root: Path, rounds: int, most: int) -> None:
+        self.root = root
+        self.out = root / "out"
+        self.rounds = rounds
+        self.most = most  # rows of a manifest
+        self.block = root / "block"
+        in_child(make_block, self.block)
+        self.known = Block(self.block)
+        self.old = peers.old_client(root)
+        self._digests: dict[File, str] = {}  # of large files
+
+    # What is run.
+
+    def manifest(self, data: Data) -> Path:
+        path = self.root / f"{data.name}.tsv"
+        in_child(write_manifest, path, data, self.block)
+        return path
+
+    def verb(self, manifest: Path) -> list[str]:
+        return ["dss", "download-manifest", "--replica", "aws", "--manifest", str(manifest)]
+
+    def ours(self, url: str, words: Sequence[str]) -> list[str]:
+        return ["env", f"HCA_DSS_URL={url}/swagger.json", HCA, *words]
+
+    def theirs(self, url: str, words: Sequence[str]) -> list[str]:
+        """Return the command of the client of old."""
+        return ["env", peers.old_settings(self.root, url), *self.old, *words]
+
+    def downloads(self, group: str, data: Data, url: str, first: Case, only: str = "") -> list[Job]:
+        """Return the jobs of `hca`, which is `first` but for its command, and of the peers whose name has `only`."""
+        manifest = self.manifest(data)
+        wanted = ((file.uuid, self.digest(file)) for file in data.files())
+        others = peers.downloaders(self.root, url, wanted, self.out)
+        if self.old:
+            old = self.theirs(url, [*self.verb(manifest), "--layout", "none"])
+            others.insert(0, peers.Peer(OLD, old, stored=True, slow=True))
+        first = replace(first, command=self.ours(url, self.verb(manifest)))
+        jobs = [Job(first, lambda: self.check(data, copy=manifest.name))]
+        for peer in others:
+            if re.search(only, peer.name):
+                check = lambda peer=peer: self.check(data, peer)  # noqa: E731
+                jobs.append(Job(Case(f"{group}: {peer.name}", peer.command), check, once=peer.slow))
+        return jobs
+
+    # What came out.
+
+    def digest(self, file: File) -> str:
+        """Return the sha256 of a file; those of large ones are remembered."""
+        if file.size < LARGE:
+            return file.sha256(self.known)
+        if file not in self._digests:
+            self._digests[file] = file.sha256(self.known)
+        return self._digests[file]
+
+    def check(self, data: Data, peer: peers.Peer | None = None, copy: str = "") -> None:
+        """Raise AssertionError unless all files are there with the right content, and the copy of the manifest."""
+        for file in data.files():
+            digest = self.digest(file)
+            if peer is None or peer.stored:
+                path = stored(self.out, digest)
+            else:
+                path = self.out / (file.uuid if peer.by_uuid else digest)
+            with path.open("rb") as stream:
+                assert hashlib.file_digest(stream, "sha256").hexdigest() == digest, path
+        if copy:
+            with (self.out / copy).open() as stream:
+                assert sum(1 for _ in stream) == data.count + 1, copy
+
+    def check_listing(self) -> None:
+        with (self.out / "listing").open() as stream:
+            count = sum('"uuid"' in line for line in stream)
+        assert count == BUNDLES, f"{count} bundles listed, not {BUNDLES}"
+
+    def measure(self, jobs: Sequence[Job]) -> dict[str, Samples]:
+        """Run every job once a round, in turn, each into an empty folder; the first round does not count."""
+        taken = {job.case.name: Samples() for job in jobs}
+        with clean_environment() as environment:
+            for number in range(self.rounds + 1):
+                for job in jobs:
+                    if job.once and number:
+                        continue
+                    if not job.again:
+                        self.empty()
+                    run_once(job.case, environment, taken[job.case.name] if number or job.once else None)
+                    job.check()
+        return taken
+
+    def empty(self) -> None:
+        """Make the folder anew, and start what follows in it: there `hca` writes the copy of a manifest."""
+        os.chdir(self.root)
+        subprocess.run(["rm", "-rf", str(self.out)], check=True)
+        self.out.mkdir()
+        os.chdir(self.out)
+
+    # The groups of rows.
+
+    def small(self) -> list[dict[str, Any]]:
+        return self.compared("small", Data("small", ((SMALL, 5000),)), ((OLD, 1 / 18), ("aria2c", 0.75)))
+
+    def distant(self) -> list[dict[str, Any]]:
+        return self.compared("distant", Data("distant", ((SMALL, 5000),)), ((OLD, 1 / 15), ("aria2c", None)), DELAY)
+
+    def bundled(self) -> list[dict[str, Any]]:
+        return self.compared("bundled", Data("bundled", ((BUNDLED, 5000),)), ((OLD, None), ("aria2c", None)))
+
+    def distant_bundled(self) -> list[dict[str, Any]]:
+        data = Data("distant_bundled", ((BUNDLED, 5000),))
+        return self.compared("distant_bundled", data, ((OLD, None), ("aria2c", None)), DELAY)
+
+    def huge(self) -> list[dict[str, Any]]:
+        return self.compared("huge", Data("huge", ((HUGE, 2),)), ((OLD, 0.70), ("aria2c", 0.32)))
+
+    def mixed(self) -> list[dict[str, Any]]:
+        return self.compared("mixed", Data("mixed", ((SMALL, 400), (MEDIUM, 100))), ((OLD, 0.35), ("aria2c", 0.45)))
+
+    def compared(
+        self, group: str, data: Data, goals: Sequence[tuple[str, float | None]], delay: float = 0
+    ) -> list[dict[str, Any]]:
+        """Return the rows for `data`; ours is there once for each peer that it is compared with."""
+        only = "|".join(name for name, _ in goals) if delay else ""  # the others would take minutes
+        with service(self.block, delay=delay) as url:
+            jobs = self.downloads(group, data, url, Case(f"{group}: hca", (), items=data.count), only)
+            taken = self.measure(jobs)
+        ours = jobs[0].case
+        compared = [(f"{group}: {name}", goal) for name, goal in goals if f"{group}: {name}" in taken]
+        beside = [replace(ours, peer=peer, goal=goal) for peer, goal in compared] or [ours]
+        for number, case in enumerate(beside[1:], 1):  # the same runs, beside another peer
+            beside[number] = replace(case, name=f"{case.name} (same runs)")
+            taken[beside[number].name] = taken[ours.name]
+        return rows([*(job.case for job in jobs[1:]), *beside], taken)
+
+    def floor(self) -> list[dict[str, Any]]:
+        return [*self.waiting(16, 5000), *self.waiting(4, 2000)]
+
+    def waiting(self, connections: int, files: int) -> list[dict[str, Any]]:
+        """Return the rows of ours and of the time that all its answers waited, divided by its connections."""
+        data, waits = Data(f"floor{connections}", ((SMALL, files),)), Samples()
+        least = f"floor: all waits / {connections} connections"
+        with service(self.block, delay=DELAY) as url:
+
+            def check() -> None:
+                counts = counted(url)
+                assert counts["most_waiting"] == connections, counts
+                waits.wall.append(counts["waited"] / connections)
+                self.check(data, copy=manifest.name)
+
+            manifest = self.manifest(data)
+            command = self.ours(url, [*self.verb(manifest), "--jobs", str(connections)])
+            ours = Case(f"floor: hca --jobs {connections}", command, least, 1.05, items=data.count)
+            taken = self.measure([Job(ours, check)])
+        waits.wall, waits.cpu, waits.memory = [statistics.median(waits.wall)], [0.0], [0]
+        return rows([ours, Case(least, ())], taken | {least: waits})
+
+    def listing(self) -> list[dict[str, Any]]:
+        def saving(command: Sequence[str]) -> list[str]:
+            return ["sh", "-c", 'exec "$@" > listing', "sh", *command]
+
+        words = ["dss", "get-bundles-all", "--replica", "aws", "--per-page", "500"]
+        with service(self.block, bundles=BUNDLES) as url:
+            plain = [*peers.script(self.root, "plain_listing.py", peers.PLAIN_LISTING), url]
+            cases = [Case("listing: requests", saving(plain))]
+            if self.old:
+                cases.append(Case(f"listing: {OLD}", saving(self.theirs(url, words))))
+            ours = saving(self.ours(url, [*words, "--output", "jsonl"]))
+            compared = Case("listing: hca", ours, cases[-1].name, 0.35 if self.old else None, items=BUNDLES, goal_mb=35)
+            jobs = [Job(case, self.check_listing) for case in (*cases, compared)]
+            return rows([*cases, compared], self.measure(jobs))
+
+    def present(self) -> list[dict[str, Any]]:
+        self.empty()
+        in_child(fill_store, self.out, Data("", ((TINY, self.most),)), self.block)
+        with service(self.block) as url:
+            jobs = []
+            for count in self.counts():
+                manifest = self.manifest(Data(f"present{count}", ((TINY, count),)))
+                command = self.ours(url, self.verb(manifest))
+                goal = {"goal_us": 12, "goal_mb": 60} if count == self.most else {}
+                expected = '"fetched": 0'
+                case = Case(f"present: {count:,} files", command, expected=expected, items=count, **goal)  # type: ignore[arg-type]
+                jobs.append(Job(case, lambda: None, again=True))
+            return rows([job.case for job in jobs], self.measure(jobs))
+
+    def fetched(self) -> list[dict[str, Any]]:
+        listed = []
+        with service(self.block) as url:
+            for count in self.counts():
+                data = Data(f"fetched{count}", ((TINY, count),))
+                manifest = self.manifest(data)
+                case = Case(f"fetched: {count:,} files", self.ours(url, self.verb(manifest)), items=count)
+                check = lambda data=data, manifest=manifest: self.check(data, copy=manifest.name)  # noqa: E731
+                listed += rows([case], self.measure([Job(case, check, once=count >= ONCE_FROM)]))
+        return listed
+
+    def counts(self) -> list[int]:
+        return [count for count in (1000, 10_000, 100_000, 1_000_000) if count <= self.most]
 
 
-def large_file(folder: Path) -> None:
-    """Write a file of 512 MB into `folder`."""
-    folder.mkdir()
-    block = hashlib.shake_128(b"hca").digest(1024 * 1024)
-    with (folder / "large.bin").open("wb") as stream:
-        for number in range(LARGE_BYTES // len(block)):
-            stream.write(number.to_bytes(8, "big") + block[8:])
+GROUPS = ("small", "distant", "bundled", "distant_bundled", "floor", "huge", "mixed", "listing", "present", "fetched")
 
 
-def many_bundles(data: str) -> None:
-    """Put empty bundles straight into the store."""
-    from hca_local import data_directory
-    from hca_local.store import database, writing
-
-    with closing(database.connect(data_directory.at(data).store)) as connection, database.transaction(connection):
-        for number in range(MANY_BUNDLES):
-            uuid = str(UUID(bytes=hashlib.md5(number.to_bytes(4, "big")).digest()))
-            writing.add_bundle(connection, "aws", uuid, VERSION, 0, [])
-
-
-def measure(jobs: list[Job], out: Path, rounds: int, environment: dict[str, str]) -> dict[str, Samples]:
-    """Run every job once a round, in turn, each into an empty folder; the first round does not count."""
-    taken = {job.case.name: Samples() for job in jobs}
-    for number in range(rounds + 1):
-        for job in jobs:
-            shutil.rmtree(out, ignore_errors=True)
-            run_once(job.case, environment, taken[job.case.name] if number else None)
-            job.check(out)
-    return taken
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Give a folder that is removed at the end, whichever that is."""
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    path = tempfile.mkdtemp(prefix="hca-benchmark-", dir=memory)
+    try:
+        yield Path(path)
+    finally:
+        os.chdir("/")
+        subprocess.run(["rm", "-rf", path], check=False)  # many times as fast as shutil.rmtree
 
 
 def main() -> None:
     """Measure and print."""
-    settings = arguments(__doc__, rounds=3)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds that count (default: 3)")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="groups of rows to measure (default: all)")
+    parser.add_argument("--quick", action="store_true", help="one round, and 100,000 files at most")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    settings = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is removed then too
     compile_sources()
-    for name in ("curl", "aria2c"):
-        if not shutil.which(name):
-            print(f"{name} is not installed: skipped", file=sys.stderr)
-    with clean_environment() as environment, services(environment) as (root, url, sha256):
-        environment["HCA_DSS_URL"] = os.environ["HCA_DSS_URL"] = f"{url}/swagger.json"
-        os.chdir(root)  # where `hca` writes the copy of a manifest
-        bench = Bench(root, url)
-        jobs = [*bench.many_files(), *bench.one_file(sha256), *bench.listings()]
-        taken = measure(jobs, bench.out, max(settings.rounds, 3), environment)
-        show(rows([job.case for job in jobs], taken), as_json=settings.json)
+    listed: list[dict[str, Any]] = []
+    failed = False
+    with folder() as root:
+        bench = Bench(root, 1 if settings.quick else settings.rounds, 100_000 if settings.quick else 1_000_000)
+        for group in GROUPS:
+            if not re.search(settings.only, group):
+                continue
+            try:
+                found = getattr(bench, group)()
+            except (RuntimeError, AssertionError, OSError) as error:  # the others are worth something nevertheless
+                print(f"{group}: {error}", file=sys.stderr)
+                failed = True
+                continue
+            listed += found
+            if not settings.json:
+                show(found, as_json=False)
+                print(flush=True)
+    if settings.json:
+        show(listed, as_json=True)
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

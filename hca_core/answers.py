@@ -65,7 +65,12 @@ def problem_of(response: requests.Response) -> object:
     finally:
         response.close()
     response._content, response._content_consumed = body, True  # type: ignore[attr-defined]
-    if "json" in response.headers.get("Content-Type", ""):
+    return problem_in(body, response.headers.get("Content-Type", ""))
+
+
+def problem_in(body: bytes, content_type: str) -> object:
+    """Return what the `body` of an error answer says: a document if it is JSON, else text."""
+    if "json" in content_type:
         import json
 
         try:

@@ -43,26 +43,23 @@ class Quota:
     The wait between tries doubles with each failure and halves with each good block, down to `min_delay` seconds.
     """
 
-    def __init__(self, retries: int, min_delay: float, stopped: threading.Event) -> None:
+    def __init__(self, retries: int, min_delay: float) -> None:
         self._most = self._left = retries
         self._min_delay = self._delay = min_delay
-        self._stopped = stopped
 
     def good_block(self) -> None:
         """Note that a block arrived."""
         self._left = min(self._left + 1, self._most)
         self._delay = max(self._delay / 2, self._min_delay)
 
-    def failed(self, error: Exception) -> None:
-        """Wait before the next try; raise `error` if there is none left."""
+    def failed(self, error: Exception) -> float:
+        """Return how many seconds to wait before the next try; raise `error` if there is none left."""
         if self._left <= 0:
             raise error
         self._left -= 1
         wait = max(self._delay, _asked_wait(error))
-        log.logger("hca.transfer").debug("%s; trying again in %.2f s", error, wait)
-        if self._stopped.wait(wait):
-            raise KeyboardInterrupt
         self._delay = min(self._delay * 2, 60.0)
+        return wait
 
 
 def _asked_wait(error: Exception) -> float:
@@ -113,13 +110,19 @@ def blocks(
             if error.code < 500 and error.code not in (408, 429) and (error.code != 403 or refused):
                 raise
             refused = error.code == 403
-            quota.failed(error)
+            _wait(quota.failed(error), error, stopped)
         except NetworkError as error:
-            quota.failed(error)
+            _wait(quota.failed(error), error, stopped)
         finally:
             if response is not None:
                 response.close()
         response = None
+
+
+def _wait(seconds: float, error: Exception, stopped: threading.Event) -> None:
+    log.logger("hca.transfer").debug("%s; trying again in %.2f s", error, seconds)
+    if stopped.wait(seconds):
+        raise KeyboardInterrupt
 
 
 def _check_total(response: Any, size: int | None) -> None:
@@ -166,7 +169,7 @@ def checked_blocks(first: Any, open_at: Callable[[int], Any], promise: Promise) 
     stopped = threading.Event()
     digest = promise.hasher()
     size = 0
-    for block in blocks(open_at, 0, promise.size, Quota(10, 0.25, stopped), stopped, first):
+    for block in blocks(open_at, 0, promise.size, Quota(10, 0.25), stopped, first):
         digest.update(block)
         size += len(block)
         yield block

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,25 @@ class HCAError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what is pickled: the kind, the message, and what is text or a number.
+
+        Objects become None. The response of a service is one: its request has the token in it.
+        """
+        told = {name: value if isinstance(value, _PLAIN) else None for name, value in vars(self).items()}
+        return _told_elsewhere, (type(self), self.message, told)
+
+
+# What an error takes along into another process.
+_PLAIN = (str, int, float, type(None))
+
+
+def _told_elsewhere(kind: type[HCAError], message: str, told: dict[str, Any]) -> HCAError:
+    """Return an error that came out of a pickle; kinds that are made of a response can't be made by their name."""
+    made = kind.__new__(kind, message)
+    vars(made).update(told)
+    return made
 
 
 class UsageError(HCAError, ValueError):

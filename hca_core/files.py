@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import io
+    from collections.abc import Iterable, Iterator
 
 StrPath = str | os.PathLike[str]
 
@@ -34,16 +36,23 @@ def remove_temporaries(path: StrPath) -> None:
 
 
 def write_atomic(path: StrPath, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
-    """Write `data` to `path`: a temporary file beside it with `mode` from its first byte, then a rename.
+    """Write `data` to `path`, as `replacing` does. Raises OSError; the old file is then still there."""
+    with replacing(path, mode) as stream:
+        for block in [data] if isinstance(data, bytes) else data:
+            stream.write(block)
 
-    Raises OSError; the old file is then still there and the temporary one is not.
+
+@contextmanager
+def replacing(path: StrPath, mode: int = 0o600) -> Iterator[io.BufferedWriter]:
+    """Give a temporary file beside `path`, with `mode` from its first byte, which is renamed to `path` at the end.
+
+    Raises OSError; then, and when the block raises, the old file is still there and the temporary one is not.
     """
     temporary = temporary_beside(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            for block in [data] if isinstance(data, bytes) else data:
-                stream.write(block)
+            yield stream
         os.replace(temporary, path)
     except BaseException:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     import logging
@@ -70,6 +70,8 @@ def set_up(level: str) -> None:
     """Show messages of `level` (one of LEVELS) and above on stderr, secrets taken out; once per process."""
     import logging
 
+    from hca_core import progress
+
     root = logging.getLogger("hca")
     root.setLevel(level)
     if root.handlers:
@@ -80,7 +82,12 @@ def set_up(level: str) -> None:
             prefix = "hca: " if record.levelno >= logging.INFO else "hca: debug: "
             return prefix + redact(super().format(record))
 
-    handler = logging.StreamHandler(sys.stderr)
+    class Handler(logging.StreamHandler[TextIO]):
+        def emit(self, record: logging.LogRecord) -> None:
+            with progress.aside():
+                super().emit(record)
+
+    handler = Handler(sys.stderr)
     handler.setFormatter(Formatter("%(message)s"))
     root.addHandler(handler)
     root.propagate = False

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMPLETION = "_HCA_COMPLETE"  # set by the shell scripts that `hca completion` prints
 
 OWN_COMMANDS = {
+    "cache": ("hca_core.verbs.cache_store:cache", "Check and tidy the filestore of downloads."),
     "clear-hca-cache": ("hca_core.verbs.cache:clear_hca_cache", "Drop the cached descriptions of services."),
     "completion": ("hca_core.verbs.completion:completion", "Print the completion script of a shell."),
     "config": ("hca_core.verbs.config:config", "Show and change the configuration."),

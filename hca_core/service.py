@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import time
 from contextlib import contextmanager
 from functools import cached_property
@@ -325,7 +324,7 @@ class ServiceClient(metaclass=_ServiceType):
         """Log in by one of the ways of `hca_core.credentials.signing_in.Way`; see its `log_in`. Raises HCAError."""
         from hca_core.credentials import signing_in
 
-        keyring = self._uses_keyring()
+        keyring = bearer.uses_keyring(self.config)
         talk = terminal.talk()
         try:
             signing_in.log_in(self.need, self.session, talk, way=way, port=port, timeout=timeout, use_keyring=keyring)
@@ -336,7 +335,8 @@ class ServiceClient(metaclass=_ServiceType):
         """Keep a token that was had elsewhere for this service's host. Raises HCAError."""
         from hca_core.credentials import signing_in
 
-        signing_in.keep_token(self.need, access_token, terminal.talk(), use_keyring=self._uses_keyring())
+        keyring = bearer.uses_keyring(self.config)
+        signing_in.keep_token(self.need, access_token, terminal.talk(), use_keyring=keyring)
 
     def logout(self) -> None:
         """End the login at this service's host and forget it. Raises HCAError if it can't be forgotten."""
@@ -352,9 +352,6 @@ class ServiceClient(metaclass=_ServiceType):
         """Tell whether there is a token and it has expired, or will within seconds."""
         found = self.bearer.credential()
         return found is not None and found.expires_at is not None and found.expires_at <= time.time() + 10
-
-    def _uses_keyring(self) -> bool:
-        return os.environ.get("HCA_KEYRING", "") not in ("", "0") or bool(self.config.lookup("keyring", False))
 
     @staticmethod
     def load_swagger_json(swagger_json: TextIO, ptr_str: str = "$ref") -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,6 +31,32 @@ def _nothing_hidden() -> Iterator[None]:
     """What one test has as a secret is a word like any other in the next one."""
     yield
     log._hidden.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _service_models_read_once() -> Iterator[None]:
+    """Each session of boto3 reads megabytes of JSON and hundreds of folders, which are what they were before."""
+    from botocore.loaders import JSONFileLoader, Loader
+
+    read, listed = JSONFileLoader.load_file, Loader.list_available_services
+    models: dict[str, Any] = {}
+    names: dict[tuple[str, ...], list[str]] = {}
+
+    def load_file(self: JSONFileLoader, file_path: str) -> Any:
+        if file_path not in models:
+            models[file_path] = read(self, file_path)
+        return models[file_path]
+
+    def list_available_services(self: Loader, type_name: str) -> list[str]:
+        places = (type_name, *self.search_paths)
+        if places not in names:
+            names[places] = listed(self, type_name)
+        return names[places]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_file)
+        patch.setattr(Loader, "list_available_services", list_available_services)
+        yield
 
 
 @pytest.fixture(scope="session")

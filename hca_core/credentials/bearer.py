@@ -44,6 +44,11 @@ def profile_of(config: HCAConfig) -> str:
     return said
 
 
+def uses_keyring(config: HCAConfig) -> bool:
+    """Tell whether logins are kept in the keyring of the system: `HCA_KEYRING`, or `keyring` in the configuration."""
+    return os.environ.get("HCA_KEYRING", "") not in ("", "0") or bool(config.lookup("keyring", False))
+
+
 class Bearer:
     """Gives the token for `need`; may be used by several threads, for as long as the process lives."""
 

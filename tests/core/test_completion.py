@@ -40,7 +40,7 @@ def test_the_first_word():
     names = words_of(complete("hca", ""))
     assert {"clear-hca-cache", "completion", "config", "dss", "help", "plugins"} <= set(names)
     assert words_of(complete("hca", "d")) == ["dss"]
-    assert words_of(complete("hca", "c")) == ["clear-hca-cache", "completion", "config"]
+    assert words_of(complete("hca", "c")) == ["cache", "clear-hca-cache", "completion", "config"]
     assert complete("hca", "zzz") == []
 
 

@@ -236,7 +236,7 @@ def test_one_that_hangs_is_ended_with_what_it_started(backends, monkeypatch):
     use(monkeypatch, "Hanging")
     started = time.monotonic()
     assert "did not answer in 5 seconds" in told_by(keyring.read, "one")
-    assert keyring.SECONDS <= time.monotonic() - started < keyring.SECONDS + 3
+    assert keyring.SECONDS <= time.monotonic() - started < keyring.SECONDS + 10
     assert gone(pids_in(backends))
 
 

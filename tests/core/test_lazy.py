@@ -200,7 +200,7 @@ def test_every_option_says_what_it_is(walked):
 
 
 def test_a_slow_plugin_slows_nobody_else(plugin):
-    folder = plugin("slow", "import time; time.sleep(5)", summary="Is slow.")
+    folder = plugin("slow", "import time; time.sleep(60)", summary="Is slow.")
     for words in (["--help"], ["dss", "--help"], ["config", "path"], ["plugins"]):
         started = time.monotonic()
         done = subprocess.run(
@@ -210,5 +210,5 @@ def test_a_slow_plugin_slows_nobody_else(plugin):
             text=True,
         )
         assert (done.returncode, done.stderr) == (0, "")
-        assert time.monotonic() - started < 4, words
+        assert time.monotonic() - started < 30, words
     assert "slow" in done.stdout

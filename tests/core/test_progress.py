@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
+import time
 
 import pytest
 import tqdm  # noqa: TID253 - the module whose class the bar looks up
@@ -76,3 +77,97 @@ def test_colour_is_left_out_on_request(terminal, monkeypatch):
     assert green in drawn()
     monkeypatch.setenv("NO_COLOR", "1")
     assert green not in drawn()
+
+
+@pytest.fixture
+def bars(monkeypatch) -> list[tqdm.tqdm]:
+    """The bars that were drawn, as they were at their end."""
+    found: list[Bar] = []
+
+    class Bar(tqdm.tqdm):
+        def close(self) -> None:
+            if self not in found:
+                found.append(self)
+                self.told = self.format_dict | {"text": str(self)}
+            super().close()
+
+    monkeypatch.setattr(tqdm, "tqdm", Bar)
+    return found
+
+
+def test_what_was_there_moves_the_bar_and_is_no_speed(terminal, bars):
+    terminal()
+    with progress.bytes_bar(None) as bar:
+        bar.expect(3, 2_000_000_000)
+        bar(500)
+        bar.done(500, 500)  # fetched
+        bar.done(1_500_000_000, 0)  # there
+        bar(100)
+        bar.done(300, 100)  # the other 200 were in a part
+    (drawn,) = bars
+    assert (drawn.n, drawn.total) == (1_500_000_800, 2_000_000_000)
+    assert drawn.n - drawn.initial == 600
+    assert "75%" in drawn.told["text"]
+    assert "3/3 files" in drawn.told["text"]
+    assert not drawn.told["rate"] or drawn.told["rate"] < 100_000_000
+
+
+def test_a_failed_file_counts_and_does_not_move_the_bar(terminal, bars):
+    terminal()
+    with progress.bytes_bar(1000) as bar:
+        bar(10)
+        bar.done(500, 0, failed=True)
+        bar.done(None, 40)
+    assert bars[0].n == 10
+    assert "2 files" in bars[0].told["text"]
+
+
+def test_files_are_counted_against_their_number(terminal, bars):
+    terminal()
+    with progress.bytes_bar(10, files=2000) as bar:
+        bar.file()
+    assert "1/2,000 files" in bars[0].told["text"]
+
+
+def test_it_is_drawn_while_nothing_is_counted(terminal):
+    """A stall is seen: the clock goes on. What was drawn is taken away at the end."""
+    stream = terminal()
+    drawn = threading.Event()
+
+    class Watched(Terminal):
+        def write(self, text: str) -> int:
+            if "5.00B" in text.replace(" ", "") or "5.00/" in text:
+                drawn.set()
+            return stream.write(text)
+
+    sys.stderr = Watched()
+    with progress.bytes_bar(10) as bar:
+        bar(5)
+        assert drawn.wait(10)
+        drawn.clear()
+        assert drawn.wait(10)
+    assert stream.getvalue().endswith("\r")
+
+
+def test_counting_many_small_files_takes_no_time(terminal):
+    terminal()
+    with progress.bytes_bar(10**9) as bar:
+        began = time.process_time()
+        for _ in range(100_000):
+            bar(3)
+            bar.done(3, 3)
+        assert time.process_time() - began < 1.5
+
+
+def test_an_error_ends_the_bar(terminal):
+    terminal()
+    with pytest.raises(KeyboardInterrupt), progress.bytes_bar(10):
+        raise KeyboardInterrupt
+    assert "progress" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_line_is_for_terminals_only(terminal, capsys):
+    progress.say("in a pipe")
+    stream = terminal()
+    progress.say("done")
+    assert (stream.getvalue(), capsys.readouterr().err) == ("done\n", "")

@@ -15,6 +15,8 @@ import pytest
 
 from hca.dss import DSSClient
 from hca_core.errors import ExitStatus, UsageError
+from hca_core.testing import reply
+from hca_core.transfer.run import Order
 from hca_dss.download import DownloadError
 
 A, B, C = b"content of a\n", b"content of b\n", b"content of c\n"
@@ -344,7 +346,7 @@ def test_bundles_that_fail_do_not_stop_others(bundle, shelf, hca, write_manifest
 def test_retries_are_those_asked_for(bundle, shelf, hca):
     script = shelf.content(sha256(C))
     script._answers.clear()
-    script.drop(times=2).reply(body=C)
+    script.fail(times=2).reply(body=C)
     words = bundle_words(bundle, "--data-filter", "reads*", "--min-delay-seconds", "0.001")
     assert hca(*words, "--num-retries", "0").exit_status == ExitStatus.PARTLY
     assert shelf.fetched().count(sha256(C)) == 1
@@ -388,20 +390,21 @@ def sizes_of_parts(folder: Path) -> list[int]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_ended_is_taken_up_by_the_next(shelf, start_hca, hca, tree, number):
-    big = os.urandom(3 * 2**20)
+    big = os.urandom(12 * 2**20)
     bundle = shelf.bundle(shelf.file("small", A), shelf.file("big", big))
-    stall(shelf, big, 2**20)
+    stall(shelf, big, 9 * 2**20)
     process = start_hca(*bundle_words(bundle, "--download-dir", "d"))
-    eventually(lambda: 2**20 in sizes_of_parts(Path("d")))
+    eventually(lambda: max(sizes_of_parts(Path("d")), default=0) >= 2**20)
     begun = time.monotonic()
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     if number == signal.SIGINT:
         assert time.monotonic() - begun < 3
         assert (process.returncode, err.strip()) == (ExitStatus.INTERRUPTED, "hca: interrupted")
+    (kept,) = sizes_of_parts(Path("d"))
     assert hca(*bundle_words(bundle, "--download-dir", "d")).exit_status == 0
     asked = [one for one in shelf.service.requests if one.path == f"/blobs/{sha256(big)}"]
-    assert [one.headers["Range"] for one in asked] == [None, f"bytes={2**20}-"]
+    assert [one.headers["Range"] for one in asked] == [None, f"bytes={kept}-"]
     laid_out = tree(f"d/{bundle.fqid}")
     assert (laid_out["small"], laid_out["big"]) == (A, big)
     assert not list(Path("d").rglob("*.part"))
@@ -419,3 +422,62 @@ def test_an_interrupt_is_heard_while_the_service_does_not_answer(dss, start_hca)
     took = time.monotonic() - begun
     released.set()
     assert (process.returncode, took < 3) == (ExitStatus.INTERRUPTED, True)
+
+
+# Shards, and what the SDK is told
+
+
+@pytest.mark.parametrize("kind", ["manifest", "collection"])
+def test_shards_of_bundles_list_each_bundle_once(shelf, dss, write_manifest, tree, monkeypatch, kind):
+    monkeypatch.setenv("HCA_TOKEN", "test")
+    bundles = [shelf.bundle(shelf.file(f"f{number}", b"%d" % number)) for number in range(12)]
+    name = write_manifest([row for bundle in bundles for row in bundle.rows()])
+    before = Path(name).read_bytes()
+    uuid = shelf.uuid()
+    items = [{"type": "bundle", "uuid": one.uuid, "version": one.version} for one in bundles]
+    dss.on("GET", f"/v1/collections/{uuid}").reply(json={"contents": items})
+    done: list[list[str]] = []
+    for number in (1, 2, 3):
+        order = Order(shard=f"{number}/3")
+        if kind == "manifest":
+            report = DSSClient().download_manifest(name, "aws", "bundle", order=order)
+        else:
+            report = DSSClient().download_collection(uuid, "aws", order=order)
+        assert "manifest" not in report.document()
+        done.append(report.document().get("bundles", []))
+    assert sorted(fqid for shard in done for fqid in shard) == sorted(one.fqid for one in bundles)
+    assert max(map(len, done)) < 12
+    assert all(len(dss.asked("GET", f"/v1/bundles/{one.uuid}")) == 1 for one in bundles)
+    assert all(tree(one.fqid)[f"f{number}"] == b"%d" % number for number, one in enumerate(bundles))
+    assert Path(name).read_bytes() == before  # no shard knows of the others' files
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_progress_adds_up_to_all_bytes(bundle, again):
+    client = DSSClient()
+    if again:
+        client.download(bundle.uuid, "aws")
+    told: list[int] = []
+    client.progress = told.append
+    client.download(bundle.uuid, "aws")
+    assert sum(told) == len(A + B + C)
+
+
+def test_threads_are_as_many_as_one_says(bundle, shelf):
+    """With one there is never a second request before the first is answered."""
+    now, most = [0], [0]
+    for data in (A, B, C):
+        script = shelf.content(sha256(data))
+
+        def answer(request, data=data):
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+            time.sleep(0.02)
+            now[0] -= 1
+            return reply(body=data)
+
+        script._answers[:] = [answer]
+    client = DSSClient()
+    client.threads = 1
+    assert client.download(bundle.uuid, "aws").fetched == 4
+    assert most[0] == 1

@@ -1,4 +1,4 @@
-"""The filestore and the links from it: hard links where they are possible, copies elsewhere, nobody's file lost."""
+"""Files as values, where their content lies, and a filestore on another disk than the layout."""
 
 from __future__ import annotations
 
@@ -10,19 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from hca_core.errors import HCAError
-from hca_dss import filestore
-from hca_dss.files import DSSFile
+from hca_core.transfer import filestore
+from hca_dss.files import DSSFile, stored_in
 
 DATA = b"content\n"
 SHA = hashlib.sha256(DATA).hexdigest()
-
-
-@pytest.fixture
-def source(tmp_path) -> Path:
-    path = tmp_path / "stored"
-    path.write_bytes(DATA)
-    return path
 
 
 @pytest.fixture
@@ -38,52 +30,9 @@ def other_disk(tmp_path):
 def test_the_path_is_that_of_the_published_example():
     sha256 = "b43cebcca9cd5213699acce7356d226de07edef5c5604510a697159af1a12149"
     assert filestore.path("", sha256) == f".hca/v2/files_2_4/b4/3ceb/{sha256}"
+    for directory in ("", "a/b", "a/", "/abs", "..", "a b"):
+        assert stored_in(directory)(sha256) == filestore.path(directory, sha256)
     assert filestore.path("a/b", sha256) == f"a/b/.hca/v2/files_2_4/b4/3ceb/{sha256}"
-
-
-def test_a_link_is_the_same_file(source, tmp_path):
-    target = tmp_path / "a" / "b" / "name"
-    assert filestore.link(str(source), str(target), SHA) is False
-    assert target.samefile(source)
-    assert filestore.link(str(source), str(target), SHA) is False  # again: as it is
-
-
-def test_an_equal_file_is_left_as_it_is(source, tmp_path):
-    target = tmp_path / "name"
-    target.write_bytes(DATA)
-    inode = target.stat().st_ino
-    assert filestore.link(str(source), str(target), SHA) is False
-    assert target.stat().st_ino == inode
-
-
-@pytest.mark.parametrize("kind", ["file", "directory", "symlink"])
-def test_something_else_is_never_overwritten(source, tmp_path, kind):
-    target = tmp_path / "name"
-    if kind == "file":
-        target.write_bytes(b"somebody's work")
-    elif kind == "directory":
-        target.mkdir()
-    else:
-        target.symlink_to("elsewhere")
-    with pytest.raises(HCAError, match="move it away"):
-        filestore.link(str(source), str(target), SHA)
-    if kind == "file":
-        assert target.read_bytes() == b"somebody's work"
-    assert target.is_dir() == (kind == "directory")
-    assert target.is_symlink() == (kind == "symlink")
-
-
-def test_where_no_link_is_possible_a_copy_is_made(source, other_disk):
-    target = other_disk / "a" / "name"
-    assert filestore.link(str(source), str(target), SHA) is True
-    assert target.read_bytes() == DATA
-    assert os.listdir(target.parent) == ["name"]
-    inode = target.stat().st_ino
-    assert filestore.link(str(source), str(target), SHA) is False
-    assert target.stat().st_ino == inode
-    target.write_bytes(b"somebody's work")
-    with pytest.raises(HCAError):
-        filestore.link(str(source), str(target), SHA)
 
 
 def test_a_download_says_how_many_copies_it_made(shelf, hca, other_disk, tree):
@@ -130,23 +79,3 @@ def test_a_bundles_manifest_is_kept_like_a_file():
 def test_what_a_service_says_of_a_file_is_checked(wrong):
     with pytest.raises(ValueError, match=r"file (name|'a/b.txt' has the)"):
         DSSFile.from_dss_bundle_response(ENTRY | wrong, "aws")
-
-
-def test_replace_takes_the_place_of_whatever_is_there(tmp_path):
-    source, target = tmp_path / "store" / "x", tmp_path / "bundle" / "bundle.json"
-    source.parent.mkdir()
-    source.write_bytes(b"new")
-    target.parent.mkdir()
-    target.write_bytes(b"old")
-    filestore.replace(str(source), str(target))
-    assert target.read_bytes() == b"new"
-    assert os.stat(target).st_ino == os.stat(source).st_ino
-
-
-def test_replace_by_the_same_file_leaves_nothing_behind(tmp_path):
-    """A rename between two links of one file does nothing at all (POSIX), so its source stays."""
-    source, target = tmp_path / "x", tmp_path / "bundle" / "bundle.json"
-    source.write_bytes(b"same")
-    filestore.replace(str(source), str(target))
-    filestore.replace(str(source), str(target))
-    assert os.listdir(target.parent) == ["bundle.json"]

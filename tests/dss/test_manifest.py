@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hca_core.errors import UsageError
-from hca_dss import manifest
+from hca_dss.manifest import REQUIRED, Manifest, Totals
 
 SHA = "b43cebcca9cd5213699acce7356d226de07edef5c5604510a697159af1a12149"
 STORED = f".hca/v2/files_2_4/b4/3ceb/{SHA}"
@@ -33,6 +33,11 @@ def text(*lines: str) -> bytes:
     return "".join(f"{one}\n" for one in lines).encode()
 
 
+def write_copy(path: str, directory: str) -> str:
+    with Manifest(path) as manifest:
+        return manifest.write_copy(directory)
+
+
 def without(column: str) -> bytes:
     names = [name for name in ROW if name != column]
     return text("\t".join(names), "\t".join(ROW[name] for name in names))
@@ -40,7 +45,7 @@ def without(column: str) -> bytes:
 
 REFUSED = {
     "no header": (text(LINE, LINE), "it does not name the columns bundle_uuid, bundle_version, file_name"),
-    **{f"no {name}": (without(name), f"column {name}") for name in manifest.REQUIRED},
+    **{f"no {name}": (without(name), f"column {name}") for name in REQUIRED},
     "sh": (text(f"-e {HEADER}", "", f"-e {LINE}"), "run it with bash"),
     "blanks": (text(HEADER.replace("\t", " "), LINE.replace("\t", " ")), "must be by tabs"),
     "column twice": (text(f"{HEADER}\tfile_name", f"{LINE}\tx"), "names a column twice"),
@@ -98,8 +103,8 @@ def test_a_path_that_can_not_be_read_is_told(dss, hca, path, told):
 def test_all_problems_are_told_with_their_lines():
     lines = [line(file_size="x"), LINE, "", line(file_name="../a", file_sha256="?"), f"{LINE}\tmore", "a"]
     Path("m.tsv").write_bytes(text(HEADER, *lines))
-    with pytest.raises(UsageError) as caught:
-        manifest.check("m.tsv")
+    with Manifest("m.tsv") as manifest, pytest.raises(UsageError) as caught:
+        manifest.check()
     said = caught.value.message
     for number, what in ((2, "file_size"), (5, "file_name"), (5, "file_sha256"), (6, "8 cells"), (7, "file_size")):
         assert f"line {number}: {what}" in said
@@ -109,8 +114,9 @@ def test_all_problems_are_told_with_their_lines():
 
 def test_problems_before_an_unreadable_line_are_told_too():
     Path("m.tsv").write_bytes(text(HEADER, line(file_size="x"), line(file_name="x" * 200_000)))
-    with pytest.raises(UsageError, match=r"(?s)line 2: file_size.*line 3: not a tab-separated row"):
-        manifest.check("m.tsv")
+    told = r"(?s)line 2: file_size.*line 3: not a tab-separated row"
+    with Manifest("m.tsv") as manifest, pytest.raises(UsageError, match=told):
+        manifest.check()
 
 
 @pytest.mark.parametrize("other", [{"file_name": "CELL_suspension_0.json"}, {"file_sha256": "0" * 64}])
@@ -141,15 +147,17 @@ READ = {
 @pytest.mark.parametrize("case", READ)
 def test_what_is_only_unusual_is_read(case):
     Path("m.tsv").write_bytes(READ[case])
-    assert manifest.check("m.tsv") == manifest.Totals(1, 847)
-    (row,) = manifest.rows("m.tsv")
+    with Manifest("m.tsv") as manifest:
+        assert manifest.check() == Totals(1, 847)
+        (row,) = manifest.rows()
     assert (row.name, row.version, row.sha256, row.size) == (ROW["file_name"], ROW["file_version"], SHA, 847)
 
 
 def test_the_version_of_a_file_may_be_left_out():
     Path("m.tsv").write_bytes(without("file_version"))
-    assert manifest.check("m.tsv").rows == 1
-    assert next(manifest.rows("m.tsv")).version == ""
+    with Manifest("m.tsv") as manifest:
+        assert manifest.check().rows == 1
+        assert next(manifest.rows()).version == ""
 
 
 def test_no_rows_are_fine(dss, hca):
@@ -182,7 +190,7 @@ def test_the_copy_has_the_old_clients_bytes_and_stays_so(case):
     content, expected = COPIES[case]
     Path("m.tsv").write_bytes(content)
     for _ in range(2):
-        assert manifest.write_copy("m.tsv", "") == "m.tsv"
+        assert write_copy("m.tsv", "") == "m.tsv"
         assert Path("m.tsv").read_bytes() == expected.encode()
     assert os.listdir() == ["m.tsv"]
 
@@ -192,7 +200,7 @@ def test_the_copy_lies_here_and_names_the_download_directory(tmp_path, directory
     source = tmp_path / "elsewhere" / "m.tsv"
     source.parent.mkdir()
     source.write_bytes(text(HEADER, LINE))
-    assert manifest.write_copy(str(source), directory) == "m.tsv"
+    assert write_copy(str(source), directory) == "m.tsv"
     stored = f"{directory.rstrip('/')}/{STORED}"
     assert Path("m.tsv").read_bytes() == f"{HEADER}\tfile_path\r\n{LINE}\t{stored}\r\n".encode()
     assert source.read_bytes() == text(HEADER, LINE)
@@ -202,7 +210,7 @@ def test_the_copy_has_the_permissions_of_any_new_file():
     Path("m.tsv").write_bytes(text(HEADER, LINE))
     before = os.umask(0o027)
     try:
-        manifest.write_copy("m.tsv", "")
+        write_copy("m.tsv", "")
     finally:
         os.umask(before)
     assert os.stat("m.tsv").st_mode & 0o777 == 0o640

@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -162,7 +163,7 @@ def test_the_fields_of_a_node(shock):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", node["created_on"])
     changed = shock.edit(node["id"], "file_name=other").data
     assert (changed["file"]["name"], changed["version"] == node["version"]) == ("other", False)
-    assert changed["last_modified"] > node["created_on"]
+    assert datetime.fromisoformat(changed["last_modified"]) >= datetime.fromisoformat(node["created_on"])
     assert shock.get(node["id"]) == FASTQ
 
 

@@ -224,10 +224,10 @@ def data(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], Any]], Any]:
-    """Return a function that waits until a condition holds and returns its value; it fails after 20 seconds."""
+    """Return a function that waits until a condition holds and returns its value; it fails after 60 seconds."""
 
     def wait(condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (value := condition()):
             assert time.monotonic() < deadline, "it never happened"
             time.sleep(0.01)

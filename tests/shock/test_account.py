@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import shock_servers as servers
 
+from hca_core.credentials import entries
 from hca_core.testing import reply
 
 if TYPE_CHECKING:
@@ -81,6 +82,15 @@ def test_a_token_is_kept(run: Callable[..., Outcome], token: str, tmp_path: Path
     assert run("login", "--access-token", "-", input=token).exit_status == 0
 
 
+def test_a_token_is_kept_in_the_keyring_if_that_is_set(
+    run: Callable[..., Outcome], token: str, isolated_home: Path
+) -> None:
+    env = {"HCA_KEYRING": "1", "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring"}
+    assert run("login", "--access-token", token, env=env).exit_status == 0
+    assert token not in Path(entries.path()).read_text()
+    assert "ann" in owner(run, env=env)
+
+
 def test_a_token_of_the_environment_comes_first(run: Callable[..., Outcome], token: str) -> None:
     assert run("--user", "bob:pw-of-bob", "login").exit_status == 0
     env = {"HCA_SHOCK_TOKEN": token}
@@ -91,17 +101,18 @@ def test_a_token_of_the_environment_comes_first(run: Callable[..., Outcome], tok
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "what"),
     [
-        ["--user", "ann:wrong", "login"],
-        ["login", "--access-token", "nobody's"],
-        ["--user", "ann:wrong", "show", "x"],
-        ["--user", "ann:wrong", "put", "-"],
+        (["--user", "ann:wrong", "login"], "name and the password"),
+        (["login", "--access-token", "nobody's"], "token"),
+        (["--user", "ann:wrong", "show", "x"], "name and the password"),
+        (["--user", "ann:wrong", "put", "-"], "name and the password"),
     ],
 )
-def test_a_wrong_one_is_refused_and_not_kept(run: Callable[..., Outcome], words: list[str]) -> None:
+def test_a_wrong_one_is_refused_and_not_kept(run: Callable[..., Outcome], words: list[str], what: str) -> None:
     outcome = run(*words, input=b"x")
     assert outcome.exit_status == 3, outcome.stderr
+    assert f"check the {what} that you gave" in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert "wrong" not in outcome.stderr
     assert "nobody's" not in outcome.stderr
@@ -117,6 +128,12 @@ def test_whoami_tells_of_a_login_that_is_refused(run: Callable[..., Outcome]) ->
 @pytest.mark.parametrize("words", [["login"], ["--user", "ann:x", "login", "--access-token", "t"]])
 def test_a_login_needs_one_of_two(run: Callable[..., Outcome], words: list[str]) -> None:
     assert run(*words).exit_status == 2
+
+
+def test_nobody_is_asked_for_the_password_of_nobody(run: Callable[..., Outcome]) -> None:
+    outcome = run("--user", "", "login")
+    assert outcome.exit_status == 2
+    assert outcome.stderr.startswith("hca: the name of the user is empty\n")
 
 
 def test_secrets_are_in_no_output(run: Callable[..., Outcome], token: str, tmp_path: Path) -> None:

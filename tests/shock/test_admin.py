@@ -84,8 +84,9 @@ def test_a_location_that_is_there_or_missing_is_told_before_the_server_fails(roo
     with pytest.raises(UsageError, match="has the location 'S3' already"):
         root.admin.add_location(made, "S3", stored=True)
     for ask in (root.admin.location, root.admin.remove_location):
-        with pytest.raises(NotFoundError, match="no location 'tape'"):
+        with pytest.raises(NotFoundError, match="no location 'tape'") as missing:
             ask(made, "tape")
+        assert missing.value.hint == f"hca shock locations list {made} shows those that it has"
 
 
 def test_changes_are_for_administrators(ann: ShockClient, made: str) -> None:
@@ -302,6 +303,7 @@ def test_waiting_ends_when_the_time_is_over(hca: Callable[..., Outcome], node: A
     outcome = hca("shock", "wait", ID, "--timeout", "0.15")
     assert (outcome.exit_status, outcome.stdout) == (1, "")
     assert outcome.stderr.startswith(f"hca: node {ID} is still locked after 0.15 s (file)\n")
+    assert f"hca shock unlock {ID}" in outcome.stderr
     assert node.gets == 3
 
 

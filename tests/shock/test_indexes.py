@@ -59,7 +59,7 @@ def put(shock: ShockClient, content: bytes, name: str = "reads.fastq") -> str:
 
 
 def is_plain(shock: ShockClient) -> bool:
-    return shock.server.resource().get("implementation") == "hca local"
+    return shock.server.is_local
 
 
 def test_indexes_are_built_one_after_the_other_whoever_asks(shock: ShockClient, node: str) -> None:
@@ -165,8 +165,9 @@ def test_a_file_that_is_no_index_of_this_file_is_not_sent(
 ) -> None:
     path = tmp_path / "bad.idx"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=told) as refused:
         shock.indexes.upload(node, "mine", path)
+    assert ("--help tells" in (refused.value.hint or "")) is ("no pairs" in told)
     assert "mine" not in shock.indexes.list(node)
 
 

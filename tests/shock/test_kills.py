@@ -16,6 +16,7 @@ import shock_servers as servers
 from hca_shock import config
 from hca_shock.forms import Form
 from hca_shock.node import Node
+from hca_shock.transfer import streaming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,7 +186,7 @@ def test_a_server_that_is_killed_in_the_middle(start: Any, path: Path, tmp_path:
         assert status == 0, err
         assert (json.loads(out)[0]["id"], json.loads(out)[0]["md5"]) == (before.id, servers.md5(DATA))
         with servers.quick(deployment.url) as shock:
-            assert bytes(shock.server.read("node", before.id, params=[("download_raw", None)])) == DATA
+            assert b"".join(streaming.blocks(shock.server, shock.node(before.id))) == DATA
 
 
 def test_six_grants_at_once(shock: ShockClient, start: Any) -> None:

@@ -19,7 +19,7 @@ from hca_shock.node import Node
 from hca_shock.transfer import assembling, claims, in_parts, marks, putting, unfinished
 from hca_shock.transfer.counting import nobody
 from hca_shock.transfer.description import Description
-from hca_shock.transfer.reading import Reading
+from hca_shock.transfer.reading import Digest, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -309,6 +309,25 @@ def test_parts_behind_a_gap_are_looked_at_before_anything_is_sent(shock: ShockCl
     assert proxy.of("PUT")[2:] == []
     assert shock.put(path, part_size=PART).id != before.id
     assert arrived(shock.node(before.id)) == [1, 5]
+
+
+def test_of_an_upload_whose_parts_are_all_there_each_is_read_once(
+    shock: ShockClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = _plan(path).count
+    raw = gapped(shock, path, *range(1, last + 1)).raw
+    assert [bool(part) for part in raw["parts"]["parts"]] == [True] * last
+    read: list[int] = []
+    piece = Reading.piece
+
+    def noted(reading: Reading, offset: int, size: int) -> bytes:
+        read.append(offset)
+        return piece(reading, offset, size)
+
+    plan = _plan(path)
+    monkeypatch.setattr(Reading, "piece", noted)
+    assert list(in_parts._missing(Reading(path), plan, Node.parse(raw), Digest(), nobody)) == []
+    assert read == [number * PART for number in range(last)]
 
 
 def test_an_upload_without_a_part_may_be_anybodys(shock: ShockClient, path: str) -> None:

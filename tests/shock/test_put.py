@@ -55,7 +55,8 @@ def named(shock: ShockClient, name: str) -> list[Any]:
 
 def content(shock: ShockClient, node: Node) -> bytes:
     """Return the file of a node."""
-    return bytes(shock.server.read("node", node.id, params=[("download_raw", None)]))
+    with shock.server.stream("node", node.id, params=[("download_raw", None)]) as answer:
+        return bytes(answer.content)
 
 
 # What arrives

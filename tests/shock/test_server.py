@@ -141,6 +141,7 @@ def test_what_the_server_means(status: int, text: str, kind: type[ShockApiError]
     assert "err@" not in found.message
     assert "err:@" not in found.message
     assert found.reason
+    assert ("hca shock unlock ID" in (found.hint or "")) is (kind is ShockLockedError)
 
 
 def test_kinds_of_errors_are_those_of_the_core_too() -> None:
@@ -248,9 +249,9 @@ def test_what_a_blobstore_has_not_is_said(server: Server, service: LoopbackServi
 
 def test_bodies_that_are_no_documents(server: Server, service: LoopbackService) -> None:
     service.on("GET", "/node/x").reply(body=b"\x00\x01")
-    assert server.read("node", "x") == b"\x00\x01"
     with server.stream("node", "x") as answer:
         assert answer.raw.read(1) == b"\x00"
+        assert answer.content == b"\x01"
     assert service.requests[0].headers["Accept-Encoding"] == "identity"
 
 
@@ -354,7 +355,10 @@ def test_a_password_is_hidden_however_it_is_written(service: LoopbackService) ->
 
 @pytest.mark.parametrize(
     ("code", "text", "told"),
-    [(401, "User Unauthorized", "ask the owner"), (400, "Invalid authorization header or content", "--user")],
+    [
+        (401, "User Unauthorized", "ask the owner"),
+        (400, "Invalid authorization header or content", "check the token"),
+    ],
 )
 def test_who_lacks_a_right_is_not_told_to_look_at_the_password(
     known: Server, service: LoopbackService, code: int, text: str, told: str

@@ -20,7 +20,7 @@ from hca_local import launch
 from hca_shock.client import ShockClient
 from hca_shock.errors import ShockApiError, ShockLockedError, ShockNodeError
 from hca_shock.forms import FilePart, Form
-from hca_shock.index import reading
+from hca_shock.transfer import ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -214,14 +214,14 @@ def asked(service: LoopbackService) -> list[dict[str, str]]:
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(ranges, "FIRST_WAIT_SECONDS", 0.001)
 
 
 @pytest.mark.usefixtures("hurry")
 def test_what_breaks_off_is_asked_for_from_there_on_as_long_as_something_comes(
     service: LoopbackService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_RETRIES", 1)
+    monkeypatch.setattr(ranges, "RETRIES", 1)
     content = bytes(range(100))
 
     def cut(query: dict[str, str]) -> Any:
@@ -297,14 +297,22 @@ def test_other_errors_of_the_server_are_told_as_they_are(service: LoopbackServic
         b"".join(client.slices.bam(ID))
 
 
-@pytest.mark.parametrize(("error", "told"), [("", "is being made"), ("unexpected EOF", "unexpected EOF")])
-def test_what_is_locked_has_no_pieces(service: LoopbackService, error: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "made", "told"),
+    [("", True, "is locked"), ("", False, "is being"), ("unexpected EOF", False, "unexpected EOF")],
+)
+def test_what_is_locked_has_no_pieces(service: LoopbackService, error: str, made: bool, told: str) -> None:
     lock = {"created_on": "2026-01-01T00:00:00Z", "error": error}
-    with scripted(service, file={"locked": lock}) as client, pytest.raises(ShockLockedError, match=told):
+    file = {"locked": lock} if made else {"locked": lock, "checksum": {}}
+    with scripted(service, file=file) as client, pytest.raises(ShockLockedError, match=told):
         client.slices.bytes(ID)
+
+
+@pytest.mark.parametrize(("error", "told"), [("", "is being made"), ("unexpected EOF", "unexpected EOF")])
+def test_an_index_that_is_locked_has_no_pieces(service: LoopbackService, error: str, told: str) -> None:
+    lock = {"created_on": "2026-01-01T00:00:00Z", "error": error}
     index = {"total_units": 0, "average_unit_size": 0, "created_on": "", "locked": lock}
-    locked = pytest.raises(ShockNodeError, match=told)
-    with LoopbackService() as other, scripted(other, indexes={"line": index}) as client, locked:
+    with scripted(service, indexes={"line": index}) as client, pytest.raises(ShockNodeError, match=told):
         client.slices.lines(ID, 1)
 
 

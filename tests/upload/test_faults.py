@@ -785,7 +785,7 @@ def test_killed_and_then_a_file_changes_that_was_there(up: Uploading) -> None:
 def until(true: Callable[[], bool]) -> None:
     """Wait for what nobody tells."""
     waiting = threading.Event()
-    for _ in range(600):
+    for _ in range(1800):  # 90 seconds: parts of 64 MiB take long on a busy machine
         if true():
             return
         waiting.wait(0.05)

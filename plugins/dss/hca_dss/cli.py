@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hca_core.commands import ListOption, Verb, given, make_show, output_options
 from hca_core.context import Hca
 from hca_core.generate import ServiceGroup
 from hca_core.lazy import LazyCommand
+from hca_core.verbs.transfer import TransferVerb, transfer_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from hca_core.output import Show
+    from hca_core.transfer.report import Report
+    from hca_core.transfer.run import Order
     from hca_dss.client import DSSClient
 
 REPLICAS = click.Choice(["aws", "gcp"])
@@ -41,11 +44,9 @@ def _with_wait(verb: click.Command) -> click.Command:
         if not wait:
             start(**values)
             return
-        from hca_dss.client import DSSClient
-
         show = make_show(values.pop("output"), values.pop("query"), "json")
         arguments = {name.removeprefix("p_"): value for name, value in given(values).items()}
-        show(DSSClient(config=Hca.current().config).checkout(**arguments))
+        show(_client().checkout(**arguments))
 
     verb.callback = callback
     text = "Wait until it is done, and show its status and location."
@@ -69,39 +70,12 @@ def dss() -> None:
     """
 
 
-def download_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that every download of files has."""
-    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
-        click.option("--download-dir", default="", help="Where to; made if missing.  [default: current directory]"),
-        click.option("--jobs", type=click.IntRange(1, 256), help="Files to fetch side by side.  [default: 16]"),
-        click.option("--no-progress", is_flag=True, help="Draw no progress bar."),
-        output_options("json"),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+DOWNLOAD_DIR = click.option(
+    "--download-dir", default="", help="Where to; made if missing.  [default: current directory]"
+)
 
 
-def retry_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the documented options on patience with failures."""
-    retries = click.option(
-        "--num-retries",
-        type=click.IntRange(min=0),
-        default=10,
-        show_default=True,
-        help="Failures that a file may have; good blocks make up for them.",
-    )
-    delay = click.option(
-        "--min-delay-seconds",
-        type=click.FloatRange(min=0),
-        default=0.25,
-        show_default=True,
-        help="Shortest wait after a failure; doubles with each.",
-    )
-    return retries(delay(function))
-
-
-@dss.command("download", cls=Verb, short_help="Download a bundle as a directory.")
+@dss.command("download", cls=TransferVerb, short_help="Download a bundle as a directory.")
 @click.option("--bundle-uuid", required=True, help="The bundle.")
 @click.option("--replica", type=REPLICAS, required=True, help="Replica to download from.")
 @click.option("--version", default="", help="Version of the bundle.  [default: the latest]")
@@ -109,18 +83,15 @@ def retry_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--data-filter", cls=ListOption, metavar="PATTERN...", help="Data files to take.  [default: *]")
 @click.option("--no-metadata", is_flag=True, help="Take no metadata files.")
 @click.option("--no-data", is_flag=True, help="Take no data files.")
-@retry_options
-@download_options
+@DOWNLOAD_DIR
+@transfer_options
 def download(
     metadata_filter: list[str] | None,
     data_filter: list[str] | None,
     no_metadata: bool,
     no_data: bool,
-    jobs: int | None,
-    no_progress: bool,
-    show: Show,
     **settings: Any,
-) -> None:
+) -> Report:
     """Download a bundle as a directory.
 
     The files land in UUID.VERSION below the download directory, each checked against its size and sha256. Their
@@ -137,20 +108,26 @@ def download(
     if no_data and data_filter is not None:
         raise click.UsageError("--data-filter and --no-data exclude each other.", click.get_current_context())
     settings |= {"metadata_filter": metadata_filter or ("*",), "data_filter": data_filter or ("*",)}
-    with _client(jobs, None, no_progress) as client, _shown_if_failed(show):
-        report = client.download(no_metadata=no_metadata, no_data=no_data, **settings)
-    show(report.document())
+    return _client().download(no_metadata=no_metadata, no_data=no_data, **settings)
 
 
-@dss.command("download-manifest", cls=Verb, short_help="Download the files that a manifest lists.")
-@click.option("--manifest", required=True, help="Tab-separated file with a row for each file.")
-@click.option("--replica", type=REPLICAS, required=True, help="Replica to download from.")
+@dss.command("download-manifest", cls=TransferVerb, short_help="Download the files that a manifest lists.")
+@click.option("--manifest", metavar="FILE", help="Tab-separated file with a row for each file.")
+@click.option("--retry-failed", metavar="FILE", help="Instead of a manifest: what an earlier --failures has.")
+@click.option("--replica", type=REPLICAS, help="Replica to download from; a file of failures knows.")
 @click.option("--layout", type=click.Choice(["none", "bundle"]), default="none", show_default=True, help="See above.")
 @click.option("--no-metadata", is_flag=True, help="Take no metadata files (layout bundle).")
 @click.option("--no-data", is_flag=True, help="Take no data files (layout bundle).")
-@retry_options
-@download_options
-def download_manifest(manifest: str, jobs: int | None, no_progress: bool, show: Show, **settings: Any) -> None:
+@DOWNLOAD_DIR
+@transfer_options
+def download_manifest(
+    manifest: str | None,
+    retry_failed: str | None,
+    replica: str | None,
+    download_dir: str,
+    order: Order,
+    **settings: Any,
+) -> Report:
     """Download the files that a manifest lists.
 
     The manifest is a tab-separated file whose header names the columns bundle_uuid, bundle_version, file_name,
@@ -163,22 +140,60 @@ def download_manifest(manifest: str, jobs: int | None, no_progress: bool, show: 
 
     \b
     hca dss download-manifest --replica aws --manifest files.tsv --layout bundle
+    hca dss download-manifest --replica aws --manifest files.tsv --failures failed.jsonl
+    hca dss download-manifest --retry-failed failed.jsonl
     """
-    with _client(jobs, manifest, no_progress) as client, _shown_if_failed(show):
-        report = client.download_manifest(manifest, **settings)
-    show(report.document())
+    context = click.get_current_context()
+    if retry_failed is not None:
+        for name in ("manifest", "replica", "layout", "no_metadata", "no_data"):
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                option = name.replace("_", "-")
+                raise click.UsageError(f"--retry-failed and --{option} exclude each other.", context)
+        return _client().retry_failed(retry_failed, download_dir=download_dir, order=order)
+    for name, value in (("--manifest", manifest), ("--replica", replica)):
+        if value is None:
+            raise click.UsageError(f"Missing option '{name}'.", context)
+    return _client().download_manifest(
+        manifest or "", replica or "", download_dir=download_dir, order=order, **settings
+    )
 
 
-@dss.command("download-collection", cls=Verb, short_help="Download the bundles of a collection.")
+@dss.command("download-collection", cls=TransferVerb, short_help="Download the bundles of a collection.")
 @click.option("--uuid", required=True, help="The collection.")
 @click.option("--replica", type=REPLICAS, required=True, help="Replica to download from.")
 @click.option("--version", help="Version of the collection.  [default: the latest]")
-@download_options
-def download_collection(jobs: int | None, no_progress: bool, show: Show, **settings: Any) -> None:
+@DOWNLOAD_DIR
+@transfer_options
+def download_collection(**settings: Any) -> Report:
     """Download every bundle of a collection, and of the collections in it, each as a directory."""
-    with _client(jobs, None, no_progress) as client, _shown_if_failed(show):
-        report = client.download_collection(**settings)
-    show(report.document())
+    return _client().download_collection(**settings)
+
+
+@dss.command("verify", cls=Verb, short_help="Check what was downloaded.")
+@click.argument("directory", default="", metavar="[DIR]")
+@click.option("--ignore-missing", is_flag=True, help="Files of bundles may be missing, as filters leave them out.")
+@click.option("--sums", default="", metavar="FILE", help="Write a file for 'sha256sum -c', run inside DIR.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Files to read side by side.  [default: one for each core]")
+@click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
+@output_options("json")
+def verify(directory: str, ignore_missing: bool, sums: str, jobs: int | None, no_progress: bool, show: Show) -> None:
+    """Check all files that were downloaded to DIR, which is the current directory by default.
+
+    All of them are read: those of the directories of bundles are compared with bundle.json, the filestore .hca with
+    its names. What is wrong is listed, with exit status 6; so are files that no bundle lists, which are no fault.
+
+    \b
+    hca dss verify data --sums data.sha256
+    """
+    from hca_core import progress
+    from hca_dss import verify as verifying
+
+    with progress.bytes_bar(None, enabled=not no_progress) as bar:
+        findings = verifying.verify(
+            directory, jobs=jobs or os.cpu_count() or 1, sums=sums, ignore_missing=ignore_missing, bar=bar
+        )
+    show(findings.document())
+    findings.raise_if_wrong()
 
 
 @dss.command("upload", cls=Verb, short_help="Make a bundle of a directory.")
@@ -209,9 +224,7 @@ def upload(jobs: int | None, show: Show, **settings: Any) -> None:
     hca dss upload --src-dir data --replica aws --staging-bucket my-bucket
     aws s3 rm s3://my-bucket --recursive
     """
-    from hca_dss.client import DSSClient
-
-    client = DSSClient(config=Hca.current().config)
+    client = _client()
     client.threads = jobs or client.threads
     show(client.upload(**settings))
 
@@ -227,9 +240,7 @@ def read_events(show: Show, **settings: Any) -> None:
     \b
     hca dss read-events --replica aws --from-date 2019-08-01T000000.000000Z
     """
-    from hca_dss.client import DSSClient
-
-    show(DSSClient(config=Hca.current().config).read_events(**settings))
+    show(_client().read_events(**settings))
 
 
 @dss.command("create-version", cls=Verb, short_help="Print a timestamp to use as a version.")
@@ -241,34 +252,8 @@ def create_version(show: Show) -> None:
     show.text(versions.now())
 
 
-@contextmanager
-def _shown_if_failed(show: Show) -> Iterator[None]:
-    """Write the report of a download that failed, in whole or in part, before its error is told."""
-    from hca_dss.download import DownloadError
-
-    try:
-        yield
-    except DownloadError as error:
-        show(error.report.document())
-        raise
-
-
-@contextmanager
-def _client(jobs: int | None, manifest: str | None, no_progress: bool) -> Iterator[DSSClient]:
-    """Give a client with the command line's configuration and, on a terminal, a progress bar."""
-    import sys
-
-    from hca_core import log, progress
+def _client() -> DSSClient:
+    """Return a client with the command line's configuration."""
     from hca_dss.client import DSSClient
 
-    client = DSSClient(config=Hca.current().config)
-    client.threads = jobs or client.threads
-    enabled = not no_progress and sys.stderr.isatty() and log.logger().isEnabledFor(20)
-    total = None
-    if manifest and enabled:
-        from hca_dss.manifest import check
-
-        total = check(manifest).size
-    with progress.bytes_bar(total, enabled=enabled) as count:
-        client.progress = count if enabled else None
-        yield client
+    return DSSClient(config=Hca.current().config)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from hca_core import versions
 from hca_core.content import Promise
 from hca_core.errors import UsageError
+from hca_core.progress import Bar
 from hca_core.service import ServiceClient
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
     from requests import Response
 
+    from hca_core.transfer import Request
+    from hca_core.transfer.run import Order
     from hca_dss.download import Download, Report
 
 
@@ -26,8 +31,8 @@ class DSSClient(ServiceClient):
         for item in dss.get_bundles_all.iterate(replica="aws"):
             ...
 
-    `threads` is how many files are fetched or sent side by side; `progress`, if set, is told of bytes as they arrive or
-    go, from any thread.
+    `threads` is how many files are sent side by side, and how many are fetched if it is set; a download without it
+    adapts itself. `progress`, if set, is told of bytes as they arrive or go, from any thread.
     """
 
     service = "dss"
@@ -54,6 +59,8 @@ class DSSClient(ServiceClient):
         no_data: bool = False,
         num_retries: int = 10,
         min_delay_seconds: float = 0.25,
+        *,
+        order: Order | None = None,
     ) -> Report:
         """Download a bundle into the directory `<download_dir>/<uuid>.<version>` and return a report.
 
@@ -69,6 +76,8 @@ class DSSClient(ServiceClient):
             no_metadata, no_data: leave out all of the one or the other; not together with the filter of that kind.
             num_retries: how many failures a file may have; good blocks make up for them.
             min_delay_seconds: shortest wait in seconds after a failure; it doubles with each one.
+            order: what is to be done and told in other ways than these; its settings beat `threads`, `num_retries` and
+                `min_delay_seconds`.
 
         Raises DownloadError with the report if a file failed, UsageError, other HCAErrors if the bundle can't be had,
         OSError from the disk.
@@ -76,7 +85,7 @@ class DSSClient(ServiceClient):
         from hca_dss import download as downloads
 
         keep = downloads.keeper(metadata_filter, data_filter, no_metadata, no_data)
-        run = self._run(replica, download_dir, num_retries, min_delay_seconds)
+        run = self._run(replica, download_dir, num_retries, min_delay_seconds, order)
         return _finished(downloads.of_bundle(run, bundle_uuid, version, keep))
 
     def download_manifest(
@@ -89,6 +98,8 @@ class DSSClient(ServiceClient):
         num_retries: int = 10,
         min_delay_seconds: float = 0.25,
         download_dir: str = "",
+        *,
+        order: Order | None = None,
     ) -> Report:
         """Download the files that a manifest lists and return a report.
 
@@ -102,27 +113,53 @@ class DSSClient(ServiceClient):
             layout: `none` fills the filestore only; `bundle` makes a directory for each bundle, with its metadata and
                 the listed data files.
             no_metadata, no_data: leave out the one or the other; for layout `bundle` only.
-            num_retries, min_delay_seconds, download_dir: as for `download`.
+            num_retries, min_delay_seconds, download_dir, order: as for `download`.
 
         Raises what `download` raises; UsageError tells all problems of the manifest with their lines.
         """
         from hca_dss import download as downloads
 
-        run = self._run(replica, download_dir, num_retries, min_delay_seconds)
+        run = self._run(replica, download_dir, num_retries, min_delay_seconds, order)
         return _finished(downloads.of_manifest(run, os.fspath(manifest), layout, no_metadata, no_data))
 
     def download_collection(
-        self, uuid: str, replica: str, version: str | None = None, download_dir: str = ""
+        self,
+        uuid: str,
+        replica: str,
+        version: str | None = None,
+        download_dir: str = "",
+        *,
+        order: Order | None = None,
     ) -> Report:
         """Download every bundle of a collection, and of the collections in it, and return a report.
 
-        Parameters: `uuid`, `replica` and `version` (the latest if None) name the collection, `download_dir` as for
-        `download`. Raises what `download` raises.
+        Parameters: `uuid`, `replica` and `version` (the latest if None) name the collection, `download_dir` and
+        `order` as for `download`. Raises what `download` raises.
         """
         from hca_dss import download as downloads
 
-        run = self._run(replica, download_dir, 10, 0.25)
+        run = self._run(replica, download_dir, 10, 0.25, order)
         return _finished(downloads.of_collection(run, uuid, version))
+
+    def retry_failed(
+        self,
+        failures: str,
+        download_dir: str = "",
+        num_retries: int = 10,
+        min_delay_seconds: float = 0.25,
+        *,
+        order: Order | None = None,
+    ) -> Report:
+        """Download what failed in an earlier run and return a report.
+
+        Parameters: `failures` is the path of the file of failures that the run left, `download_dir` the directory that
+        it had, the others as for `download`. Raises what `download` raises.
+        """
+        from hca_dss import retry
+
+        path = os.fspath(failures)
+        run = self._run(retry.replica_of(path), download_dir, num_retries, min_delay_seconds, order)
+        return _finished(retry.run(run, path))
 
     def upload(
         self,
@@ -200,17 +237,16 @@ class DSSClient(ServiceClient):
 
         return events.read(self, replica, from_date, to_date)
 
-    def open_file(self, uuid: str, version: str, replica: str, offset: int = 0) -> Response:
-        """Return an unread answer with the content of a file from byte `offset` on, after a single try.
+    def file_request(self, uuid: str, version: str, replica: str, offset: int = 0) -> Request:
+        """Return the request for the content of a file from byte `offset` on. Raises HCAError."""
+        from hca_core.transfer import Request, range_from
 
-        The caller closes it. Raises HCAError.
-        """
-        headers = {"Accept-Encoding": "identity"}
-        if offset:
-            headers["Range"] = f"bytes={offset}-"
-        arguments = {"uuid": uuid, "version": version, "replica": replica}
         operation = self.api.operations["get_file"]
-        return self.send(operation, arguments, stream=True, headers=headers, tries=1)
+        if operation.secured:
+            self._check_login()
+        query = urlencode({"replica": replica, "version": version})
+        headers = {"Accept-Encoding": "identity", **range_from(offset)}
+        return Request(f"{self.url(operation, {'uuid': uuid})}?{query}", self.session, headers, operation.secured)
 
     def promise(self, response: Response) -> Promise:
         """Return size and sha256 of a file as the service told them on the way to its content (contract §5)."""
@@ -220,12 +256,33 @@ class DSSClient(ServiceClient):
                 return Promise(int(size) if size.isdigit() else None, told.headers["X-DSS-SHA256"].lower())
         return Promise()
 
-    def _run(self, replica: Any, directory: Any, retries: int, min_delay: float) -> Download:
+    def _run(self, replica: Any, directory: Any, retries: int, min_delay: float, order: Order | None) -> Download:
         # Here and above: a verb that asks one question should not wait for the engine of downloads to be imported.
+        from hca_core.transfer import Settings
+        from hca_core.transfer.run import Order
         from hca_dss.download import Download
 
         _check_replica(replica)
-        return Download(self, replica, os.fspath(directory), retries, min_delay)
+        if order is None:
+            jobs = self.threads if "threads" in vars(self) else None
+            order = Order(Settings(jobs, retries=retries, min_delay=min_delay))
+        if order.bar is None and self.progress is not None:
+            order = replace(order, bar=_Progress(self.progress))
+        return Download(self, replica, os.fspath(directory), order)
+
+
+class _Progress(Bar):
+    """Tells `DSSClient.progress` of bytes."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+
+    def __call__(self, number: int) -> None:
+        self._tell(number)
+
+    def done(self, size: int | None, received: int, *, failed: bool = False) -> None:
+        if not failed and not received:
+            self._tell(size or 0)
 
 
 def _check_replica(replica: Any) -> None:

@@ -3,194 +3,113 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from itertools import groupby, islice
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hca_core import files, log, transfer
-from hca_core.errors import HCAError, NotFoundError, PartialError, UsageError, several
-from hca_dss import bundles, filestore, manifest
-from hca_dss.files import DSSFile
+from hca_core import files, log
+from hca_core.content import Promise
+from hca_core.errors import HCAError, NotFoundError, UsageError
+from hca_core.transfer import Service, Transfer, links, seal
+from hca_core.transfer.report import DownloadError, Missing, Report
+from hca_core.transfer.run import Total
+from hca_core.transfer.run import run as run_transfers
+from hca_core.transfer.shards import parse as parse_shard
+from hca_dss import bundles
+from hca_dss.ahead import Remembered, ahead
+from hca_dss.bundles import Bundle
+from hca_dss.files import DSSFile, stored_in
+from hca_dss.manifest import Manifest, Row
+from hca_dss.presigned import FEWEST, Addresses
+from hca_dss.source import FileSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from hca_core.transfer.run import Order
     from hca_dss.client import DSSClient
 
+__all__ = ["DownloadError", "Missing", "Report"]  # the published names of what a download returns and raises
+
 LAYOUTS = ("none", "bundle")
-_MOST_REMEMBERED = 65_536
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A file that is wanted: in the filestore, and linked to `target` if that is not empty."""
-
-    file: DSSFile
-    target: str = ""
-
-
-@dataclass(frozen=True)
-class Missing:
-    """Something that was asked for and can't be had; `name` says what, `error` why."""
-
-    name: str
-    error: HCAError
-
-
-@dataclass
-class Report:
-    """What a download did: counts of distinct files and their bytes, links and copies made, and what failed."""
-
-    directory: str
-    fetched: int = 0
-    present: int = 0
-    size: int = 0
-    linked: int = 0
-    copied: int = 0
-    manifest: str = ""
-    bundles: list[str] = field(default_factory=list)
-    failures: list[Missing] = field(default_factory=list)
-
-    def document(self) -> dict[str, Any]:
-        """Return the report as a document."""
-        told: dict[str, Any] = {
-            "directory": self.directory or ".",
-            "files": self.fetched + self.present,
-            "fetched": self.fetched,
-            "present": self.present,
-            "bytes": self.size,
-            "links": self.linked,
-            "copies": self.copied,
-        }
-        if self.bundles:
-            told["bundles"] = self.bundles
-        if self.manifest:
-            told["manifest"] = self.manifest
-        return {**told, "failed": [{"name": one.name, "error": str(one.error)} for one in self.failures]}
-
-    def raise_if_failed(self) -> None:
-        """Raise DownloadError if something failed; if all did, for one kind of reason, with its exit status."""
-        if not self.failures:
-            return
-        done = self.fetched + self.present
-        listed = [f"{one.name}: {one.error}" for one in self.failures]
-        text = several(listed, f"{done} file{'s' if done != 1 else ''} done, {len(listed)} failed")
-        error = DownloadError(self, text, hint="run the same command again: it fetches what is missing")
-        kinds = Counter(one.error.exit_status for one in self.failures)
-        if not done and len(kinds) == 1:
-            error.exit_status = next(iter(kinds))
-        raise error
-
-
-class DownloadError(PartialError):
-    """Files could not be had; `report` tells which, and what was done."""
-
-    def __init__(self, report: Report, message: str, hint: str) -> None:
-        super().__init__(message, hint)
-        self.report = report
+_MOST_ROWS = 2000  # of a bundle that are looked at together
+_bundle_of, _size_of = itemgetter(1, 2), attrgetter("size")
 
 
 class Download:
-    """One run: takes wanted files one by one, fetches each distinct content once, and links it wherever it belongs."""
+    """One run: where it asks, where files go, and what it did."""
 
-    def __init__(self, client: DSSClient, replica: str, directory: str, retries: int, min_delay: float) -> None:
+    def __init__(self, client: DSSClient, replica: str, directory: str, order: Order) -> None:
         self.client = client
         self.replica = replica
+        self.order = order
         self.report = Report(directory)
-        self._retries = retries
-        self._min_delay = min_delay
-        self._directory = directory
-        self._pending: dict[str, list[Wanted]] = {}  # content on its way -> who wants it
-        # Content that is done -> whether it is there. The oldest is forgotten when there is much of it, so that memory
-        # does not grow with a manifest: if it is wanted once more, it is found on the disk.
-        self._outcome: dict[str, bool] = {}
+        self.stored = stored_in(directory)
+        self.addresses = Addresses(client, replica, self.stored)
+        # Signed addresses do not leave this process, and who only looks should not make the service copy bundles.
+        self.signs = order.fetches and not order.executor
+        self._service = Service("dss", {"swagger_url": client.swagger_url}, client)
+        self._shard = parse_shard(order.shard, os.environ) if order.shard else None
 
-    def run(self, wanted: Iterable[Wanted | Missing]) -> Report:
-        """Fetch and link everything `wanted` and return the report. Raises OSError if the disk refuses."""
-        results = transfer.fetch(
-            self._transfers(wanted),
-            jobs=self.client.threads,
-            retries=self._retries,
-            min_delay=self._min_delay,
-            on_bytes=self.client.progress,
-        )
-        with closing(results):  # so an error here, or Ctrl-C, stops the workers at once
-            for result in results:
-                self._finished(result)
-        return self.report
+    def transfer(self, file: DSSFile | Row, link: str = "", signed: str = "") -> Transfer:
+        """Return the transfer of a file into the filestore, and to `link` from there."""
+        source = FileSource(self._service, file.uuid, file.version, self.replica, signed)
+        return Transfer(link or file.name, self.stored(file.sha256), source, file.size, file.sha256, link=link)
 
-    def _transfers(self, wanted: Iterable[Wanted | Missing]) -> Iterator[transfer.Transfer]:
-        for one in wanted:
-            if isinstance(one, Missing):
-                self.report.failures.append(one)
-                continue
-            sha256 = one.file.sha256
-            if sha256 in self._outcome:
-                self._link_all(sha256, [one])
-            elif sha256 in self._pending:
-                self._pending[sha256].append(one)
-            else:
-                self._pending[sha256] = [one]
-                yield self._transfer(one.file)
+    def bundle(self, uuid: str, version: str) -> Bundle:
+        """Return a bundle as the service lists it. Raises HCAError."""
+        return bundles.read(self.client, uuid, version, self.replica)
 
-    def _transfer(self, file: DSSFile) -> transfer.Transfer:
-        def open_at(offset: int) -> Any:
-            return self.client.open_file(file.uuid, file.version, self.replica, offset)
+    def has(self, bundle: tuple[str, str]) -> bool:
+        """Tell whether a bundle belongs to this run's shard."""
+        return self._shard is None or self._shard.has(".".join(bundle))
 
-        target = filestore.path(self._directory, file.sha256)
-        return transfer.Transfer(file.name, target, open_at, file.size, file.sha256)
+    def signed(self, bundle: Bundle, wanted: Iterable[DSSFile | Row]) -> Mapping[tuple[str, str], str]:
+        """Return the signed addresses that are worth asking for."""
+        return self.addresses.of(bundle, wanted) if self.signs else {}
 
-    def _finished(self, result: transfer.Result) -> None:
-        sha256 = result.transfer.digest or ""
-        waiting = self._pending.pop(sha256)
-        self._outcome[sha256] = result.status != "failed"
-        if len(self._outcome) > _MOST_REMEMBERED:
-            self._outcome.pop(next(iter(self._outcome)))
-        if isinstance(result.error, HCAError):
-            self.report.failures += [Missing(one.target or one.file.name, result.error) for one in waiting]
-            return
-        self.report.fetched += result.status == "fetched"
-        self.report.present += result.status == "present"
-        self.report.size += result.transfer.size or 0
-        if result.status == "present" and self.client.progress:
-            self.client.progress(result.transfer.size or 0)
-        self._link_all(sha256, waiting)
+    def run(
+        self, wanted: Iterable[Transfer | Missing], total: Total | None = None, *, dealt_out: bool = False
+    ) -> Report:
+        """Fetch and link all that is wanted, and return the report.
 
-    def _link_all(self, sha256: str, wanted: Iterable[Wanted]) -> None:
-        for one in wanted:
-            if not one.target:
-                continue
-            if not self._outcome[sha256]:
-                error = HCAError("the same content failed for another file")
-                self.report.failures.append(Missing(one.target, error))
-                continue
-            try:
-                copied = filestore.link(filestore.path(self._directory, sha256), one.target, sha256)
-                self.report.copied += copied
-                self.report.linked += not copied
-            except HCAError as error:
-                self.report.failures.append(Missing(one.target, error))
+        Parameters: `total` is what is known of it beforehand. `dealt_out`: only what this shard has is wanted.
+        """
+        order = replace(self.order, total=total, shard="" if dealt_out else self.order.shard)
+        return run_transfers(wanted, order, self.report, directory=self.report.directory)
 
 
-def lay_out(bundle: bundles.Bundle, directory: str, keep: Callable[[DSSFile], bool], replica: str) -> Iterator[Wanted]:
-    """Yield the files of `bundle` that are to be kept, with their places, and write its manifest among them."""
-    folder = os.path.join(directory, bundle.fqid)
-    for file in bundle.files:
-        if keep(file):
-            yield Wanted(file, os.path.join(folder, *file.name.split("/")))
+def lay_out(
+    run: Download, bundle: Bundle, wanted: Iterable[DSSFile], signed: Mapping[tuple[str, str], str]
+) -> list[Transfer]:
+    """Return the transfers of a bundle's `wanted` files to their places in its directory."""
+    folder = os.path.join(run.report.directory, bundle.fqid)
+    run.report.extra.setdefault("bundles", []).append(bundle.fqid)
+    return [
+        run.transfer(file, os.path.join(folder, *file.name.split("/")), signed.get((file.uuid, file.version), ""))
+        for file in wanted
+    ]
+
+
+def write_manifest(run: Download, bundle: Bundle) -> None:
+    """Write the manifest of a bundle into its directory, unless nothing is to be written. Raises OSError."""
+    if not run.order.fetches:
+        return
     if any(file.name.casefold() == "bundle.json" for file in bundle.files):
         log.logger().warning("bundle %s has a file bundle.json of its own; its manifest is not written", bundle.fqid)
         return
-    own = DSSFile.for_bundle_manifest(bundle.manifest, bundle.uuid, bundle.version, replica)
-    stored = filestore.path(directory, own.sha256)
-    if not filestore.has_content(stored, own.sha256):
+    own = DSSFile.for_bundle_manifest(bundle.manifest, bundle.uuid, bundle.version, run.replica)
+    stored = run.stored(own.sha256)
+    promise = Promise(own.size, own.sha256)
+    if not seal.is_complete(stored, promise):
         os.makedirs(os.path.dirname(stored), exist_ok=True)
         files.write_atomic(stored, bundle.manifest, mode=0o666)
+        seal.put(stored, own.size, own.sha256)
     # What is there is ours, of an earlier run; a service may list the same bundle in another order.
-    filestore.replace(stored, os.path.join(folder, own.name))
+    links.replace(stored, os.path.join(run.report.directory, bundle.fqid, own.name), promise)
 
 
 def keeper(
@@ -212,9 +131,12 @@ def keeper(
 
 def of_bundle(run: Download, uuid: str, version: str, keep: Callable[[DSSFile], bool]) -> Report:
     """Download one bundle."""
-    bundle = bundles.read(run.client, uuid, version, run.replica)
-    run.report.bundles.append(bundle.fqid)
-    return run.run(lay_out(bundle, run.report.directory, keep, run.replica))
+    bundle = run.bundle(uuid, version)
+    wanted = [file for file in bundle.files if keep(file)]
+    transfers = lay_out(run, bundle, wanted, run.signed(bundle, wanted))
+    report = run.run(transfers, Total(len(wanted), sum(map(_size_of, wanted))))
+    write_manifest(run, bundle)
+    return report
 
 
 def of_manifest(run: Download, path: str, layout: str, no_metadata: bool, no_data: bool) -> Report:
@@ -225,89 +147,155 @@ def of_manifest(run: Download, path: str, layout: str, no_metadata: bool, no_dat
         raise UsageError(
             "--no-metadata and --no-data need --layout bundle: the rows of a manifest do not tell metadata from data"
         )
-    manifest.check(path)
-    if layout == "none":
-        report = run.run(_by_row(run, path))
-    else:
-        report = run.run(_by_bundle(run, manifest.by_bundle(path), no_metadata, no_data))
-    if not report.failures:
-        report.manifest = manifest.write_copy(path, report.directory)
+    with Manifest(path) as manifest:
+        totals = manifest.check()
+        if layout == "none":
+            report = run.run(ByRow(run, manifest.rows), Total(totals.rows, totals.size))
+        else:
+            wanted = (
+                Asked(bundle[0], bundle[1], {row.name: row.sha256 for row in rows}, no_metadata, no_data)
+                for bundle, rows in manifest.by_bundle(manifest.check_bundles())
+                if run.has(bundle)
+            )
+            report = run.run(of_bundles(run, wanted), dealt_out=True)
+        # One shard does not know of the others, and their files are in the manifest too.
+        if not report.failed and run.order.fetches and not run.order.shard:
+            report.extra["manifest"] = manifest.write_copy(report.directory)
     return report
 
 
-def _by_row(run: Download, path: str) -> Iterator[Wanted | Missing]:
-    @lru_cache(maxsize=8)
-    def versions(bundle_uuid: str, bundle_version: str) -> dict[str, str]:
-        bundle = bundles.read(run.client, bundle_uuid, bundle_version, run.replica)
-        return {file.uuid: file.version for file in bundle.files}
+class ByRow:
+    """The transfers of rows of a manifest; each iteration takes them from `rows` again."""
 
-    for row in manifest.rows(path):
-        version = row.version
-        if not version:
-            try:
-                version = versions(row.bundle_uuid, row.bundle_version)[row.uuid]
-            except KeyError:
-                yield Missing(row.name, NotFoundError(f"file {row.uuid} is not in bundle {_fqid(row)}"))
-                continue
-            except HCAError as error:
-                yield Missing(row.name, error)
-                continue
-        yield Wanted(DSSFile(row.name, row.uuid, version, row.sha256, row.size, False, run.replica))
+    def __init__(self, run: Download, rows: Callable[[], Iterable[Row]]) -> None:
+        self._run = run
+        self._rows = rows
+        self._listed: Remembered[tuple[str, str], Bundle] = Remembered(lambda bundle: run.bundle(*bundle))
 
+    def __iter__(self) -> Iterator[Transfer | Missing]:
+        transfer = self._run.transfer
+        for rows, listed in ahead(_together(self._rows()), self._ask, self._asks):
+            if listed is None:
+                yield from map(transfer, rows)
+            else:
+                yield from (self._with(row, *listed) for row in rows)
 
-def _by_bundle(
-    run: Download, listed_rows: dict[tuple[str, str], list[manifest.Row]], no_metadata: bool, no_data: bool
-) -> Iterator[Wanted | Missing]:
-    for (uuid, version), rows in listed_rows.items():
+    def _asks(self, rows: Sequence[Row]) -> bool:
+        """Tell whether to ask for the bundle of `rows`: for versions that are not told, or for signed addresses."""
+        if any(not row.version for row in rows):
+            return True
+        if len(rows) < FEWEST or not self._run.signs or not self._run.addresses.hopeful:
+            return False
+        # A look at one file instead of all: where it is there, an earlier run got the bundle, or most of it.
+        return not os.path.exists(self._run.stored(max(rows, key=_size_of).sha256))
+
+    def _ask(self, rows: Sequence[Row]) -> tuple[Bundle | HCAError, Mapping[tuple[str, str], str]]:
         try:
-            bundle = bundles.read(run.client, uuid, version, run.replica)
+            bundle = self._listed(_bundle_of(rows[0]))
+            return bundle, self._run.signed(bundle, rows)
         except HCAError as error:
-            yield Missing(f"{uuid}.{version}", error)
-            continue
-        listed = {file.name: file for file in bundle.files}
-        for row in rows:
-            if row.name not in listed:
-                yield Missing(row.name, NotFoundError(f"bundle {bundle.fqid} has no file of that name"))
-            elif listed[row.name].sha256 != row.sha256:
-                text = f"bundle {bundle.fqid} has it with another sha256 than the manifest"
-                yield Missing(row.name, NotFoundError(text))
+            return error, {}
 
-        def keep(file: DSSFile, named: Container[str] = frozenset(row.name for row in rows)) -> bool:
-            return not no_metadata if file.indexed else not no_data and file.name in named
-
-        run.report.bundles.append(bundle.fqid)
-        yield from lay_out(bundle, run.report.directory, keep, run.replica)
+    def _with(self, row: Row, bundle: Bundle | HCAError, signed: Mapping[tuple[str, str], str]) -> Transfer | Missing:
+        """Return the transfer of a row whose bundle was asked for."""
+        if not row.version:
+            told = {"service": "dss", "replica": self._run.replica, **row._asdict()}
+            if isinstance(bundle, HCAError):
+                return Missing(row.name, bundle, told)
+            version = next((file.version for file in bundle.files if file.uuid == row.uuid), "")
+            if not version:
+                return Missing(row.name, NotFoundError(f"file {row.uuid} is not in bundle {bundle.fqid}"), told)
+            row = row._replace(version=version)
+        return self._run.transfer(row, "", signed.get((row.uuid, row.version), ""))
 
 
-def _fqid(row: manifest.Row) -> str:
-    return f"{row.bundle_uuid}.{row.bundle_version}"
+def _together(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Yield rows of one bundle that follow each other together."""
+    for _, group in groupby(rows, _bundle_of):
+        while some := list(islice(group, _MOST_ROWS)):
+            yield some
+
+
+class Asked(NamedTuple):
+    """A bundle of which all files are wanted, or all metadata and the data files in `named`, with their sha256."""
+
+    uuid: str
+    version: str
+    named: Mapping[str, str] | None = None
+    no_metadata: bool = False
+    no_data: bool = False
+
+    def wants(self, file: DSSFile) -> bool:
+        """Tell whether a file of the bundle is wanted."""
+        if file.indexed:
+            return not self.no_metadata
+        return not self.no_data and (self.named is None or file.name in self.named)
+
+
+def of_bundles(run: Download, asked: Iterable[Asked | Missing]) -> Iterator[Transfer | Missing]:
+    """Yield the transfers of bundles into their directories, and write the manifest of each there."""
+
+    def read(one: Asked | Missing) -> tuple[Bundle, list[DSSFile], Mapping[tuple[str, str], str]] | HCAError:
+        if isinstance(one, Missing):
+            return one.error
+        try:
+            bundle = run.bundle(one.uuid, one.version)
+            wanted = list(filter(one.wants, bundle.files))
+            return bundle, wanted, run.signed(bundle, wanted)
+        except HCAError as error:
+            return error
+
+    for one, answer in ahead(asked, read, lambda one: isinstance(one, Asked)):
+        if isinstance(one, Missing):
+            yield one
+        elif isinstance(answer, HCAError):
+            yield Missing(f"{one.uuid}.{one.version}", answer, _row(run, one))
+        elif answer is not None:
+            bundle, wanted, signed = answer
+            yield from _unconfirmed(run, one, bundle)
+            yield from lay_out(run, bundle, wanted, signed)
+            write_manifest(run, bundle)
+
+
+def _unconfirmed(run: Download, asked: Asked, bundle: Bundle) -> Iterator[Missing]:
+    """Yield what was asked for by name, and the bundle has not or has with other content."""
+    listed = {file.name: file.sha256 for file in bundle.files}
+    for name, sha256 in (asked.named or {}).items():
+        if listed.get(name) != sha256:
+            has = "it with another sha256 than the manifest" if name in listed else "no file of that name"
+            row = _row(run, asked._replace(named={name: sha256}))
+            yield Missing(name, NotFoundError(f"bundle {bundle.fqid} has {has}"), row)
+
+
+def _row(run: Download, asked: Asked) -> dict[str, Any]:
+    """Return what a later run needs to ask for a bundle again."""
+    return {"service": "dss", "replica": run.replica, **asked._asdict()}
 
 
 def of_collection(run: Download, uuid: str, version: str | None) -> Report:
     """Download every bundle of a collection and of the collections in it."""
-    return run.run(_by_collection(run, _contents(run, uuid, version)))
+    return run.run(of_bundles(run, _in_collection(run, _contents(run, uuid, version))), dealt_out=True)
 
 
-def _by_collection(run: Download, contents: list[Any]) -> Iterator[Wanted | Missing]:
+def _in_collection(run: Download, contents: list[Any]) -> Iterator[Asked | Missing]:
     waiting = deque(contents)
     seen: set[tuple[str, str, str]] = set()
     while waiting:
-        item = waiting.popleft()
-        kind, uuid, version = key = _item(item)
+        kind, uuid, version = key = _item(waiting.popleft())
         if key in seen:
             continue
         seen.add(key)
-        try:
-            if kind == "collection":
+        if kind == "collection":
+            try:
                 waiting.extend(_contents(run, uuid, version))
-            elif kind == "bundle":
-                bundle = bundles.read(run.client, uuid, version, run.replica)
-                run.report.bundles.append(bundle.fqid)
-                yield from lay_out(bundle, run.report.directory, lambda file: True, run.replica)
-            else:
-                yield Missing(f"{uuid}.{version}", HCAError(f"items of type {kind!r} are not downloaded"))
-        except HCAError as error:
-            yield Missing(f"{uuid}.{version}", error)
+            except HCAError as error:
+                yield Missing(f"{uuid}.{version}", error)
+        elif not run.has((uuid, version)):
+            continue
+        elif kind == "bundle":
+            yield Asked(uuid, version)
+        else:
+            yield Missing(f"{uuid}.{version}", HCAError(f"items of type {kind!r} are not downloaded"))
 
 
 def _contents(run: Download, uuid: str, version: str | None) -> list[Any]:

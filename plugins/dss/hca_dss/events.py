@@ -70,7 +70,7 @@ def _events(session: Session, journal: _Journal) -> Iterator[Any]:
         return session.request("GET", journal.url, headers=headers, stream=True, tries=1)
 
     stopped = threading.Event()
-    quota = content.Quota(10, 0.25, stopped)
+    quota = content.Quota(10, 0.25)
     with closing(content.blocks(open_at, first.offset, journal.size, quota, stopped)) as blocks:
         for text in _cut(blocks, first.offset, journal.wanted):
             try:

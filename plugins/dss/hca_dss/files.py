@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hca_core import names
+from hca_core.transfer import filestore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 # Wide on purpose: old services had other ids. What matters is that it is one harmless part of a path.
@@ -48,3 +50,10 @@ class DSSFile(NamedTuple):
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise ValueError(f"file {name!r} has the size {size!r}")
         return cls(name, str(uuid), str(version), sha256.lower(), size, bool(file_dict.get("indexed")), replica)
+
+
+def stored_in(download_dir: str) -> Callable[[str], str]:
+    """Return what tells where content with a sha256 lies below `download_dir`: `filestore.path` for many contents."""
+    root = filestore.path(download_dir, "")
+    separator = os.sep
+    return lambda sha256: f"{root}{sha256[:2]}{separator}{sha256[2:6]}{separator}{sha256}"

@@ -17,7 +17,6 @@ from hca_core.files import write_atomic
 from hca_local.fusillade import directory as users
 from hca_local.identity import issuer
 from hca_local.s3.keys import Key
-from hca_local.shock import accounts
 from hca_local.store import blobs, database
 
 if TYPE_CHECKING:
@@ -251,6 +250,8 @@ def api_key(directory: DataDirectory) -> str:
 
 def keep_shock_users(directory: DataDirectory, given: Sequence[str]) -> None:
     """Let the users in who are `given` as for `--shock-user`; hold the lock. Raises UsageError, sqlite3.Error."""
+    from hca_local.shock import accounts  # which loads asyncio: most commands need neither
+
     wanted = [accounts.account(text) for text in given]
     with closing(database.connect(directory.store)) as connection, database.transaction(connection):
         for one in wanted:
@@ -265,6 +266,8 @@ def write_credentials(
     Parameters: `own` signs the one, which is good for `lifetime` seconds; `records` has the other, for the server at
     `shock_url`, empty if there is none. Raises OSError, sqlite3.Error.
     """
+    from hca_local.shock import accounts
+
     found = {own.url: Entry(access_token=own.token(issuer.FIRST_USER, issuer.FIRST_GROUP, lifetime))}
     token = accounts.first_token(records) if shock_url else None
     if token:

@@ -112,10 +112,15 @@ def chosen() -> Choice:
 
 
 def asked_password(name: str) -> str:
-    """Return the password that somebody types, which is not shown. Raises UsageError if there is no terminal for it."""
+    """Return the password that somebody types, which is not shown.
+
+    Raises UsageError if there is no name, or no terminal for it.
+    """
     import getpass
     import warnings
 
+    if not name:
+        raise UsageError("the name of the user is empty", hint="give NAME, or NAME:PASSWORD")
     with warnings.catch_warnings():
         # Without a terminal Python would read standard input, and show what is typed there.
         warnings.simplefilter("error", getpass.GetPassWarning)

@@ -6,7 +6,7 @@ Nobody asks which of the two it is before something is refused: that would be a 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import HCAError, UsageError
 from hca_shock.errors import ShockApiError, ShockRefusedError, ShockUnavailableError
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from hca_shock.server import Server
 
 _UNKNOWN_STATUSES = (400, 404, 405, 501)  # with which an address that there is not is refused
+
+
+def is_local(document: dict[str, Any]) -> bool:
+    """Tell by what a server says of itself whether it is one of `hca local` without the faults of the real one."""
+    return document.get("implementation") == "hca local"
 
 
 @contextmanager

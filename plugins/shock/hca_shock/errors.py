@@ -78,7 +78,8 @@ def of(status: int, text: str, asked: str, hint: str | None = None) -> ShockApiE
     if status in (404, 410) or any(one in low for one in _MISSING_TEXTS) or _MISSING_END.search(low):
         return ShockNotFoundError(message, status, reason)
     if status == 423 or any(one in low for one in _LOCKED_TEXTS):
-        return ShockLockedError(message, status, reason, "hca shock wait ID tells when it is ready, or why it failed")
+        hint = "hca shock wait ID tells when it is ready, or why it failed; locked by hand: hca shock unlock ID"
+        return ShockLockedError(message, status, reason, hint)
     if status == 429 or status >= 502:
         return ShockUnavailableError(message, status, reason)
     return ShockApiError(message, status, reason)

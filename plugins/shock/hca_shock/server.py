@@ -76,7 +76,8 @@ class Server:
         from hca_core.credentials.values import Credential
 
         if self._given:
-            return Credential(self._given, "--user", None, config.user_of(self._given))
+            source = "--user" if config.is_basic(self._given) else "token"
+            return Credential(self._given, source, None, config.user_of(self._given))
         found = self.bearer.credential()
         if found is not None and config.is_basic(found.token):
             log.hide(*config.secrets_of(found.token))
@@ -135,10 +136,6 @@ class Server:
         """Return an answer whose body has not been read yet; the caller closes it."""
         return self._send("GET", segments, params, {"Accept-Encoding": "identity"}, stream=True)
 
-    def read(self, *segments: str, params: Params = ()) -> bytes:
-        """Return the bytes of a small answer that is no document."""
-        return self._send("GET", segments, params, {"Accept-Encoding": "identity"}).content
-
     def changing(self, node_id: str) -> AbstractContextManager[None]:
         """Hold the right to change a node, against all threads and processes of this machine."""
         return changing.changing(self.url, node_id)
@@ -157,6 +154,11 @@ class Server:
         if not isinstance(document, dict):
             raise errors.ShockError(f"{self.url} does not answer as a Shock server does", hint="check the URL")
         return document
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a server of `hca local` that has none of the faults of the real one."""
+        return dialect.is_local(self.resource())
 
     @property
     def is_blobstore(self) -> bool:
@@ -214,7 +216,7 @@ class Server:
                 missing = dialect.missing_address(self, method, segments, error.code)
                 if missing is not None:
                     raise missing from error
-                raise self._told(error, method, segments) from error
+                raise self.told(error, method, segments) from error
             except NetworkError as error:
                 if reads or attempt == _UNSENT_TRIES or not was_never_sent(error):
                     raise
@@ -232,7 +234,8 @@ class Server:
             code = status if isinstance(status, int) and status >= 400 else 400
             raise errors.of(code, _text(told), f"{method} /{'/'.join(segments)}", self._advice())
 
-    def _told(self, error: ServiceError, method: str, segments: Sequence[str]) -> errors.ShockApiError:
+    def told(self, error: ServiceError, method: str, segments: Sequence[str]) -> errors.ShockApiError:
+        """Return what the server meant by an error."""
         details = error.details
         told = details.get("error") if isinstance(details, dict) else None
         # A page of HTML says less than the status.
@@ -241,7 +244,7 @@ class Server:
 
     def _advice(self) -> str | None:
         if self._given:
-            return "check the name and the password of --user"
+            return f"check the {'name and the password' if config.is_basic(self._given) else 'token'} that you gave"
         return self.bearer.advice()
 
 

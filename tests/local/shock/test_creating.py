@@ -11,6 +11,7 @@ import os
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +177,8 @@ def test_everything_that_is_told_of_a_node_at_once(shock: Any) -> None:
         ids="x,y", operation="trim",
     )  # fmt: skip
     assert (node["file"]["name"], node["file"]["format"], node["tags"]) == ("n.txt", "fastq", ["a", "b"])
-    assert (node["priority"], node["expiration"] > node["created_on"]) == (-3, True)
+    expires, made = (datetime.fromisoformat(node[name]) for name in ("expiration", "created_on"))
+    assert (node["priority"], round((expires - made).total_seconds() / 60)) == (-3, 120)
     assert node["linkage"] == [{"relation": "parent", "ids": ["x", "y"], "operation": "trim"}]
 
 

@@ -421,18 +421,22 @@ def test_with_quirks_a_column_ends_the_connection_and_a_subset_locks_for_ever(qu
 
 
 def test_with_quirks_one_of_two_indexes_at_once_is_lost(quirky: Any, until: Any) -> None:
-    node = node_of(quirky, FASTQ)
-    for name in ("line", "record"):
-        assert quirky.send("PUT", f"/node/{node}/index/{name}").status_code == 200
+    def units() -> list[int]:
+        node = node_of(quirky, FASTQ)
+        for name in ("line", "record"):
+            assert quirky.send("PUT", f"/node/{node}/index/{name}").status_code == 200
 
-    def built() -> list[int] | None:
-        found = quirky.get({"id": node})["indexes"]
-        totals = [found.get(name, {"total_units": 0})["total_units"] for name in ("line", "record")]
-        return totals if any(totals) and not any(entry["locked"] for entry in found.values()) else None
+        def built() -> list[int] | None:
+            found = quirky.get({"id": node})["indexes"]
+            totals = [found.get(name, {"total_units": 0})["total_units"] for name in ("line", "record")]
+            return totals if any(totals) and not any(entry["locked"] for entry in found.values()) else None
 
-    until(built)
-    time.sleep(0.1)  # the other one is stored that much later
-    assert sorted(built() or []) in ([0, 3], [0, 15])
+        until(built)
+        time.sleep(0.1)  # the other one is stored that much later
+        return sorted(built() or [])
+
+    # On a busy machine the first one may be done before the second one is asked for.
+    assert any(units() in ([0, 3], [0, 15]) for _ in range(5))
 
 
 def test_with_quirks_an_uploaded_index_has_the_units_that_are_told(quirky: Any) -> None:

@@ -142,6 +142,7 @@ def test_any_field_of_a_node_can_be_asked_for(shock: Any) -> None:
         data={"attributes_str": json.dumps({"limit": mark, "query": "q"})},
     )
     node = answer.json()["data"]
+    made = datetime.fromisoformat(node["created_on"])
     for field, value in {
         "id": node["id"],
         "file.name": f"{mark}.txt",
@@ -154,7 +155,7 @@ def test_any_field_of_a_node_can_be_asked_for(shock: Any) -> None:
         "type": "basic",
         "file.size": "5",
         "priority": "-7",
-        "created_on": f"[{datetime.now(UTC):%Y-%m-%d};{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}]",
+        "created_on": f"[{made:%Y-%m-%d};{made + timedelta(days=1):%Y-%m-%d}]",
     }.items():
         assert listed(shock, f"querynode&limit=0&id={node['id']}&{field}={value}") == [node["id"]], field
     for wrong in ("file.size=6", "type=copy", "tags=t2", "attributes.limit=!" + mark, "file.virtual=false"):

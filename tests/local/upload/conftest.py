@@ -116,7 +116,7 @@ class Area:
 
     def reaches(self, name: str, wanted: str, kind: str = "checksum") -> None:
         """Wait until a file has a status."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (found := self.status(name, kind)) != wanted:
             assert time.monotonic() < deadline, f"{name} stays {found}"
             time.sleep(0.01)

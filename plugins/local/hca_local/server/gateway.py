@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 import traceback
 import uuid
-from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from hca_local.server import problems, requests
 from hca_local.server.exchange import Exchange
@@ -27,7 +25,6 @@ _COMMON_HEADERS = [
 # the browser that asks is on the same machine. So pages from elsewhere are not let in, nor are names that a foreign
 # DNS server makes point to this machine.
 _OPEN_TO_PAGES = (b"access-control-allow-origin", b"*")
-_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 # These say by which name they must be asked, and nothing else.
 _TELL_THEMSELVES = ("/.well-known/openid-configuration", "/.well-known/openid-configuration/")
 _FAULT_HEADER = "dss_fake_504_probability"
@@ -54,11 +51,11 @@ class Gateway:
         is_object = scope["path"].startswith(("/s3/", "/gs/"))
         headers = requests.headers(scope)
         extra = [] if is_object else [*_COMMON_HEADERS, (b"x-aws-request-id", str(uuid.uuid4()).encode())]
-        if not is_object and _is_ours(headers.get("origin", "")):
+        if not is_object and requests.is_ours(headers.get("origin", "")):
             extra.append(_OPEN_TO_PAGES)
         exchange = Exchange(scope, send, extra, self.log)
         try:
-            if not _is_ours("//" + headers.get("host", "")) and scope["path"] not in _TELL_THEMSELVES:
+            if not requests.is_ours("//" + headers.get("host", "")) and scope["path"] not in _TELL_THEMSELVES:
                 raise problems.ProblemError(
                     403, "Forbidden", "This deployment answers to 127.0.0.1 and localhost only."
                 )
@@ -81,17 +78,6 @@ class Gateway:
             await problems.response(unhandled, trace)(scope, receive, exchange.send)
         finally:
             exchange.end()
-
-
-@lru_cache(maxsize=256)
-def _is_ours(url: str) -> bool:
-    """Tell whether the host of `url`, an origin or a Host header after `//`, is this machine; nobody's is none."""
-    if url in ("", "//"):
-        return True
-    try:
-        return urlsplit(url).hostname in _THIS_MACHINE
-    except ValueError:
-        return False
 
 
 def _only_reads(scope: Scope) -> bool:

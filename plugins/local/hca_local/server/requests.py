@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.types import Receive, Scope
 
+_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 # Other names of this machine are taken from the request (think of a forwarded port), foreign ones never.
 _OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.ASCII)
 
@@ -55,3 +57,14 @@ def own_host(headers: Mapping[str, str], server: tuple[str, int]) -> str:
     """Return name and port of this server as the request has them; `server` is where it really listens."""
     host = headers.get("host", "")
     return host if _OWN_HOST.fullmatch(host) else f"{server[0]}:{server[1]}"
+
+
+@lru_cache(maxsize=256)
+def is_ours(url: str) -> bool:
+    """Tell whether the host of `url`, an origin or a Host header after `//`, is this machine; nobody's is none."""
+    if url in ("", "//"):
+        return True
+    try:
+        return urlsplit(url).hostname in _THIS_MACHINE
+    except ValueError:
+        return False

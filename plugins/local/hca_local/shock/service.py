@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import traceback
-from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from starlette.responses import Response
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from hca_local.shock.calls import Route
     from hca_local.shock.shock import Shock
 
-# Others are told that there is nobody: see hca_local/server/gateway.py, where the reason stands.
-_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 _ALLOWED = [
     (b"access-control-allow-headers", b"Authorization"),
     (b"access-control-allow-methods", b"POST, GET, PUT, DELETE, OPTIONS"),
@@ -60,7 +57,8 @@ class ShockApplication:
         query = _query(scope["query_string"], quirks=self.shock.quirks)
         call = None
         try:
-            if not (_is_ours(headers.get("origin", "")) and _is_ours("//" + headers.get("host", ""))):
+            # See hca_local/server/gateway.py, where the reason stands.
+            if not (requests.is_ours(headers.get("origin", "")) and requests.is_ours("//" + headers.get("host", ""))):
                 raise ShockError(403, "This deployment answers to 127.0.0.1 and localhost only.")
             method: str = scope["method"]
             if self.shock.quirks:
@@ -163,14 +161,3 @@ def _segments(scope: Scope) -> list[str]:
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     path = raw.decode("latin-1").removeprefix("/").removesuffix("/")
     return [unquote(segment) for segment in path.split("/")] if path else []
-
-
-@lru_cache(maxsize=256)
-def _is_ours(url: str) -> bool:
-    """Tell whether the host of `url`, an origin or a Host header after `//`, is this machine; nobody's is none."""
-    if url in ("", "//"):
-        return True
-    try:
-        return urlsplit(url).hostname in _THIS_MACHINE
-    except ValueError:
-        return False

@@ -29,7 +29,7 @@ def login(ctx: click.Context, access_token: str | None) -> None:
     hca shock --url http://shock.example.org --user alice login
     """
     from hca_core import terminal
-    from hca_core.credentials import claims, signing_in
+    from hca_core.credentials import bearer, claims, signing_in
     from hca_shock import config
     from hca_shock.account import logins
 
@@ -46,7 +46,7 @@ def login(ctx: click.Context, access_token: str | None) -> None:
     settings = Hca.current().config
     profile = config.profile(settings, chosen().url, chosen().server)
     with logins.checked(profile, settings, token) as server:
-        signing_in.keep_token(server.need, token, terminal.talk(), use_keyring=logins.uses_keyring(settings))
+        signing_in.keep_token(server.need, token, terminal.talk(), use_keyring=bearer.uses_keyring(settings))
         click.echo(f"The login at {server.url} is kept.", err=True)
 
 

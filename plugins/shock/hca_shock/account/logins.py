@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +61,3 @@ def identity(server: Server) -> dict[str, Any]:
         "profile": server.need.profile,
         "accepted": accepted,
     }
-
-
-def uses_keyring(settings: HCAConfig) -> bool:
-    """Tell whether logins are kept in the keyring of the system."""
-    return os.environ.get("HCA_KEYRING", "") not in ("", "0") or bool(settings.lookup("keyring", False))

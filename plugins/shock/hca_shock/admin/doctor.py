@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hca_core import durations, urls
 from hca_core.errors import HCAError, one_line
-from hca_shock import config
+from hca_shock import config, dialect
 from hca_shock.account import logins
 from hca_shock.acl.documents import RIGHTS
 from hca_shock.errors import ShockError, ShockRefusedError
@@ -197,7 +197,7 @@ def _uptime(document: dict[str, Any]) -> Check:
 
 def _bugs(document: dict[str, Any]) -> Iterator[Check]:
     """Yield the bugs that all servers of the Shock project have and that reach the user in spite of this program."""
-    if document.get("implementation") == "hca local":
+    if dialect.is_local(document):
         return
     yield Check(
         "column indexes",

@@ -24,7 +24,8 @@ def one(server: Server, id: str, location: str) -> dict[str, Any]:
     # From the list: the server says of a single one that is missing that it has itself failed.
     found = _find(listed(server, id), location)
     if found is None:
-        raise NotFoundError(f"node {id} has no location {location!r}", f"it has: hca shock locations list {id}")
+        has = f"hca shock locations list {id} shows those that it has"
+        raise NotFoundError(f"node {id} has no location {location!r}", has)
     return found
 
 

@@ -75,7 +75,10 @@ def wait(server: Server, id: str, timeout: float | None = None) -> Node:
         left = pause if end is None else end - time.monotonic()
         if left <= 0:
             names = ", ".join(lock.what for lock in locks)
-            raise StillLockedError(f"node {id} is still locked after {timeout:g} s ({names})", "wait longer")
+            raise StillLockedError(
+                f"node {id} is still locked after {timeout:g} s ({names})",
+                f"wait longer; if its file was locked by hand, hca shock unlock {id}",
+            )
         server.session.wait(min(pause, left))
     raise AssertionError("the pauses never end")
 

@@ -29,7 +29,6 @@ _DEADLY = {
     "subset": "building it always fails there, and the failed index can't be removed",
 }
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_OURS = "hca local"
 _UNLISTED = "bai"  # made while the request lasts; not every server lists it
 _FIRST_WAIT, _MOST_WAIT = 0.02, 2.0
 _GRACE_SECONDS = 1.0  # for which an index may look as one that was lost
@@ -169,7 +168,7 @@ class Indexes:
 
     def _refuse(self, kind: str, *, force: bool) -> None:
         """Raise UsageError for a kind that harms the server, unless it is told to be ours, or forced."""
-        if kind in _DEADLY and not force and self._server.resource().get("implementation") != _OURS:
+        if kind in _DEADLY and not force and not self._server.is_local:
             raise UsageError(
                 f"an index of the kind {kind!r} is not built on this server: {_DEADLY[kind]}",
                 hint="--force asks for it all the same; hca local up starts a server that can",

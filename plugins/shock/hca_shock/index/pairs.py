@@ -32,7 +32,10 @@ def read(path: StrPath, file_size: int) -> Found:
     try:
         size = os.stat(name).st_size
         if not size or size % _PAIR:
-            raise UsageError(f"{name} is no index: {size} bytes are no pairs of 64-bit integers")
+            raise UsageError(
+                f"{name} is no index: {size} bytes are no pairs of 64-bit integers",
+                hint="hca shock index upload --help tells what an index is; hca shock index build has one made",
+            )
         total = 0
         for number, block in enumerate(file_blocks(name)):
             numbers = array("q", block)

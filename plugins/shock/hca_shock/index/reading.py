@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hca_core import content
-from hca_core.errors import IntegrityError, NetworkError
+from hca_core.errors import IntegrityError
 from hca_shock.transfer import ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from requests import Response
-
     from hca_shock.server import Params, Server
-
-BLOCK = content.BLOCK
-_RETRIES = 6  # in a row, without a byte between them
-_FIRST_WAIT_SECONDS = 0.25
 
 
 def span(server: Server, node_id: str, start: int, end: int) -> Iterator[bytes]:
@@ -29,7 +23,7 @@ def span(server: Server, node_id: str, start: int, end: int) -> Iterator[bytes]:
     if start == end:
         return
     stopped = server.session.stopped
-    quota = content.Quota(_RETRIES, _FIRST_WAIT_SECONDS, stopped)
+    quota = ranges.quota(server)
     yield from content.blocks(lambda at: _Exact(server, node_id, at, end), start, end, quota, stopped)
 
 
@@ -40,7 +34,7 @@ def blocks(server: Server, node_id: str, params: Params) -> Iterator[bytes]:
     """
     asked: Params = [("download_raw", None), *params]
     with server.stream("node", node_id, params=asked) as response:
-        yield from _body(response)
+        yield from ranges.blocks(response)
 
 
 class _Exact:
@@ -73,13 +67,3 @@ class _Exact:
     def close(self) -> None:
         """Close the connection."""
         self._response.close()
-
-
-def _body(response: Response) -> Iterator[bytes]:
-    import urllib3
-
-    try:
-        while block := response.raw.read(BLOCK, decode_content=False):
-            yield block
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise NetworkError(f"the connection broke ({' '.join(str(error).split())[:200]})") from error

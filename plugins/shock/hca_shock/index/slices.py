@@ -8,6 +8,7 @@ from hca_core.errors import IntegrityError, UsageError
 from hca_shock.errors import ShockApiError, ShockLockedError, ShockNodeError
 from hca_shock.index import reading
 from hca_shock.transfer import streaming
+from hca_shock.transfer.getting import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -177,10 +178,11 @@ class Slices:
 
     def _with_file(self, node_id: str) -> Node:
         node = self._server.node(node_id)
+        if node.file.locked and node.file.locked.error:
+            told = f"the file of {node_id} {_state(node.file.locked.error)}"
+            raise ShockLockedError(told, 423, "locked", f"hca shock wait {node_id}")
         if node.file.locked:
-            raise ShockLockedError(
-                f"the file of {node_id} {_state(node.file.locked.error)}", 423, "locked", f"hca shock wait {node_id}"
-            )
+            raise locked(node)
         if not node.file.exists and node.type != "subset":
             raise ShockNodeError(f"{node_id} has no file")
         return node

@@ -125,13 +125,12 @@ class Attributes:
 
 
 _ADVICE = "the server keeps numbers as float64, exact up to 2^53 only: send a larger one as a string"
-_OURS = "hca local"  # which keeps them
 
 
 def check_numbers(server: Server, document: Any) -> None:
     """Raise UsageError for a document with an integer of which the server would lose digits; nothing is sent then."""
     found = documents.inexact(document)
-    if found is None or server.resource().get("implementation") == _OURS:
+    if found is None or server.is_local:
         return
     path, value = found
     where = f"at {path!r}" if path else "as the whole document"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hca_core import content, names
 from hca_core.errors import IntegrityError, NotFoundError, UsageError
-from hca_core.files import temporary_beside
+from hca_core.files import replacing
 from hca_shock.transfer import streaming
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def make(
     unverified: list[str] = []
     count = size = 0
     taken: set[str] = set()
-    with _written(path) as stream, _opened(stream, kind) as archive:
+    with replacing(path, 0o666) as stream, _opened(stream, kind) as archive:
         for node, blocks in _fetched(server, _with_files(nodes, without)):
             archive.add(_name(node, taken), node, _counted(blocks, told))
             count += 1
@@ -145,23 +145,6 @@ def _name(node: Node, taken: set[str]) -> str:
         found = f"{name}.{number}"
     taken.add(found.casefold())
     return found
-
-
-@contextmanager
-def _written(path: StrPath) -> Iterator[io.BufferedWriter]:
-    """Give a new file beside `path`, which takes its place in the end, or is gone if something went wrong."""
-    temporary = temporary_beside(path)
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        with os.fdopen(descriptor, "w+b") as stream:
-            yield stream  # type: ignore[misc]
-        os.replace(temporary, path)
-    except BaseException:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass
-        raise
 
 
 @contextmanager

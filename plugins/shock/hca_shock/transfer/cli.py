@@ -407,9 +407,9 @@ def _from_stdin(server: Server, description: Description, order: Any, *, bar: bo
 
 
 def _show_nodes(show: Show, nodes: Sequence[Node], *, ids: bool = False) -> None:
-    from hca_shock.transfer.putting import Outcome
+    from hca_shock.transfer import putting
 
-    _show_rows(show, [Outcome("", node).row() for node in nodes], ids=ids)
+    _show_rows(show, [putting.row(node) for node in nodes], ids=ids)
 
 
 def _show_rows(show: Show, rows: list[dict[str, Any]], *, ids: bool) -> None:
@@ -424,11 +424,12 @@ def _tell(show: Show, outcomes: Sequence[Outcome], *, ids: bool) -> None:
     """Show the nodes that were made; raise what went wrong with the others."""
     from hca_core.errors import several
     from hca_shock.errors import SomeFailedError
+    from hca_shock.transfer import putting
 
     failed = [one for one in outcomes if one.error]
     if len(failed) == len(outcomes) == 1 and failed[0].error:
         raise failed[0].error
-    _show_rows(show, [one.row() for one in outcomes if not one.error], ids=ids)
+    _show_rows(show, [putting.row(one.node, one.path) for one in outcomes if one.node], ids=ids)
     if failed:
         problems = [f"{one.path}: {one.error}" for one in failed]
         raise SomeFailedError(several(problems, f"{len(outcomes) - len(failed)} of {len(outcomes)} files were put"))

@@ -7,14 +7,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hca_core import names, transfer, workers
+from hca_core import names, workers
+from hca_core.content import Promise
 from hca_core.errors import UsageError, one_line
-from hca_core.transfer import Transfer
+from hca_core.transfer import Settings, Transfer, fetch, is_complete
 from hca_shock.errors import ShockLockedError, ShockNodeError
 from hca_shock.transfer import ranges
+from hca_shock.transfer.source import NodeSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hca_core.progress import Bar
     from hca_shock.node import Node
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 DEFAULT_JOBS = 8
 CONNECTIONS = 4  # for one large file
-_RETRIES = 6  # in a row, without a byte between them
-_FIRST_WAIT_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,7 @@ class Got:
     def row(self) -> dict[str, Any]:
         """Return it as a row."""
         file = self.node.file
-        row = {"id": self.node.id, "path": self.path, "size": file.size, "md5": file.md5, "status": self.status}
-        return row | ({"error": str(self.error)} if self.error else {})
+        return {"id": self.node.id, "path": self.path, "size": file.size, "md5": file.md5, "status": self.status}
 
 
 def looked_up(server: Server, ids: Sequence[str], *, jobs: int = DEFAULT_JOBS) -> list[Node]:
@@ -79,14 +78,23 @@ def check_ready(node: Node) -> None:
     if node.file.locked and node.file.locked.error:
         raise ShockNodeError(f"the file of node {node.id} could not be made: {one_line(node.file.locked.error)}")
     if node.file.locked:
-        reason = f"the file of node {node.id} is being put together"
-        raise ShockLockedError(reason, 423, reason, f"hca shock wait {node.id}")
+        raise locked(node)
     if not node.file.exists and node.type != "subset":
         incomplete = node.parts is not None
         raise ShockNodeError(
             f"node {node.id} has no file" + (": its upload is not finished" if incomplete else ""),
             hint=f"hca shock show {node.id}",
         )
+
+
+def locked(node: Node) -> ShockLockedError:
+    """Return the error for a node whose file is locked: the server works at it, or somebody has locked it."""
+    if node.file.md5 is None:
+        reason, hint = f"the file of node {node.id} is being put together", f"hca shock wait {node.id}"
+    else:
+        reason = f"the file of node {node.id} is locked"
+        hint = f"hca shock wait {node.id}; if it was locked by hand, hca shock unlock {node.id}"
+    return ShockLockedError(reason, 423, reason, hint)
 
 
 def get(
@@ -107,30 +115,25 @@ def get(
         check_ready(node)
     if not force:
         _check_free(wanted)
-    share = connections if len(wanted) < connections else 1
     by_path = {path: node for node, path in wanted}
-    transfers = (_transfer(server, node, path, share) for node, path in wanted)
-    for result in transfer.fetch(transfers, jobs=jobs, retries=_RETRIES, min_delay=_FIRST_WAIT_SECONDS, on_bytes=bar):
+    settings = Settings(
+        jobs=max(jobs, connections),
+        connections=connections,
+        retries=ranges.RETRIES,
+        min_delay=ranges.FIRST_WAIT_SECONDS,
+    )
+    for result in fetch((_transfer(server, node, path) for node, path in wanted), settings, on_bytes=bar):
         node = by_path[result.transfer.target]
-        if result.status != "failed":
-            bar.file()
+        bar.done(result.transfer.size, result.fetched, failed=result.error is not None)
         yield Got(node, result.transfer.target, result.status, result.fetched, result.error)
 
 
-def _transfer(server: Server, node: Node, path: str, connections: int) -> Transfer:
-    def open_at(offset: int) -> Any:
-        return ranges.Range(server, node.id, offset, node.file.size, connections)
-
+def _transfer(server: Server, node: Node, path: str) -> Transfer:
     # Without a checksum (the nodes of a subset have none) the length is all there is to compare.
     name = node.file.name or node.id
     if node.type == "subset" or node.file.md5 is None:
-        return Transfer(name, path, _whole(server, node), node.file.size or None)
-    return Transfer(name, path, open_at, node.file.size, node.file.md5, "md5")
-
-
-def _whole(server: Server, node: Node) -> Callable[[int], Any]:
-    """Return what opens a file that has no seek: it is always all of it (service contract §6)."""
-    return lambda offset: server.opened("node", node.id, params=[("download_raw", None)])
+        return Transfer(name, path, NodeSource(server, node.id), node.file.size or None)
+    return Transfer(name, path, NodeSource(server, node.id, node.file.size), node.file.size, node.file.md5, "md5")
 
 
 def _check_free(wanted: Sequence[tuple[Node, str]]) -> None:
@@ -145,5 +148,4 @@ def _may_be(node: Node, path: str) -> bool:
     """Tell whether what is at a path is the file of a node; it is read to know."""
     if node.file.md5 is None:
         return False  # a file of that length may be any
-    wanted = Transfer(path, path, lambda offset: None, node.file.size, node.file.md5, "md5")
-    return os.path.isfile(path) and transfer.is_complete(wanted)
+    return os.path.isfile(path) and is_complete(path, Promise(node.file.size, node.file.md5, "md5"))

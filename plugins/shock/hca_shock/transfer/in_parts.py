@@ -7,12 +7,11 @@ compared by MD5, what has not is sent, and all of it is hashed for the compariso
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hca_core import log
+from hca_core import checksums, log
 from hca_core.errors import IntegrityError, UsageError
 from hca_shock.errors import ShockRefusedError
 from hca_shock.forms import Form
@@ -207,22 +206,23 @@ def _missing(
     Raises _OtherContentError if the node has a part that is not the file's. Those behind one that it has not are looked
     at before any is sent: a part that is sent to the wrong node stays there.
     """
-    absent = [number for number in range(1, plan.count + 1) if sending.part_of(node, number) is None]
-    for number in range(absent[0] if absent else plan.count, plan.count + 1):
+
+    def piece(number: int) -> bytes:
+        return reading.piece((number - 1) * plan.part_size, plan.length(number))
+
+    numbers = range(1, plan.count + 1)
+    absent = next((number for number in numbers if sending.part_of(node, number) is None), plan.count)
+    for number in numbers[absent:]:
         there = sending.part_of(node, number)
-        if there and there.md5 != _md5(reading.piece((number - 1) * plan.part_size, plan.length(number))):
+        if there and there.md5 != checksums.md5(piece(number)).hex():
             raise _OtherContentError
-    for number in range(1, plan.count + 1):
-        data = reading.piece((number - 1) * plan.part_size, plan.length(number))
+    for number in numbers:
+        data = piece(number)
         digest.update(data)
         there = sending.part_of(node, number)
         if there is None:
             yield sending.Piece(number, plan.mark(number), data)
-        elif there.md5 != _md5(data):
+        elif there.md5 != checksums.md5(data).hex():
             raise _OtherContentError
         else:
             told(len(data))
-
-
-def _md5(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()

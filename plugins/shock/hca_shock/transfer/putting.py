@@ -52,12 +52,11 @@ class Outcome:
     node: Node | None
     error: HCAError | None = None
 
-    def row(self) -> dict[str, Any]:
-        """Return it as a row."""
-        if self.node is None:
-            return {"id": None, "name": None, "size": None, "md5": None, "source": self.path, "error": str(self.error)}
-        file = self.node.file
-        return {"id": self.node.id, "name": file.name, "size": file.size, "md5": file.md5, "source": self.path}
+
+def row(node: Node, path: str = "") -> dict[str, Any]:
+    """Return a node that was made of the file at `path` as a row."""
+    file = node.file
+    return {"id": node.id, "name": file.name, "size": file.size, "md5": file.md5, "source": path}
 
 
 def readings(paths: Sequence[str], order: Order) -> list[Reading]:

@@ -12,13 +12,18 @@ from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from hca_core import content
 from hca_core.errors import IntegrityError, NetworkError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from requests import Response
 
     from hca_shock.server import Server
 
+RETRIES = 6  # in a row, without a byte between them
+FIRST_WAIT_SECONDS = 0.25
 PIECE = 8 * 1024 * 1024
 # A connection that brings a piece in less than this is not the reason why it takes long.
 _FAST_SECONDS = 0.15
@@ -56,6 +61,23 @@ def opened(server: Server, node_id: str, seek: int, length: int) -> Response:
         answer.close()
         raise IntegrityError(f"node {node_id}: expected {length} bytes from byte {seek} on, the server has {told}")
     return answer
+
+
+def quota(server: Server) -> content.Quota:
+    """Return the patience of one download."""
+    return content.Quota(RETRIES, FIRST_WAIT_SECONDS)
+
+
+def blocks(answer: Response) -> Iterator[bytes]:
+    """Yield the bytes of an open answer as they come. Raises NetworkError if it breaks off."""
+    import urllib3
+
+    try:
+        while block := answer.raw.read(content.BLOCK, decode_content=False):
+            yield block
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise NetworkError(f"the connection broke ({told})", hint="run the same command again") from error
 
 
 class _Several:

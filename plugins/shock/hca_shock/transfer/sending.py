@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from hca_core import log, workers
+from hca_core import checksums, log, workers
 from hca_core.errors import IntegrityError, NetworkError
 from hca_shock.errors import ShockApiError, ShockLockedError, ShockNotFoundError, ShockRefusedError
 from hca_shock.forms import FilePart, Form
@@ -76,7 +75,7 @@ def part_of(node: Node, number: int) -> Part | None:
 
 
 def _sent(server: Server, node_id: str, piece: Piece) -> Node:
-    md5 = hashlib.md5(piece.data, usedforsecurity=False).hexdigest()
+    md5 = checksums.md5(piece.data).hex()
     form = Form((), [FilePart(str(piece.number), piece.name, piece.data)])
     attempt = 1
     while True:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hca_core import content
-from hca_core.errors import IntegrityError, NetworkError
+from hca_core.errors import IntegrityError
 from hca_shock.transfer import ranges
 from hca_shock.transfer.getting import CONNECTIONS, check_ready
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from hca_shock.node import Node
     from hca_shock.server import Server
-
-_RETRIES = 6
-_FIRST_WAIT_SECONDS = 0.25
 
 
 def blocks(server: Server, node: Node) -> Iterator[bytes]:
@@ -29,12 +26,12 @@ def blocks(server: Server, node: Node) -> Iterator[bytes]:
     promise = content.Promise(size, node.file.md5, "md5")
     if node.type == "subset" or node.file.md5 is None:  # these know no seek
         with server.stream("node", node.id, params=[("download_raw", None)]) as answer:
-            yield from _counted(answer.raw, size, promise, node.id)
+            yield from _counted(ranges.blocks(answer), size, promise, node.id)
         return
     if size == 0:
         return
     stopped = server.session.stopped
-    quota = content.Quota(_RETRIES, _FIRST_WAIT_SECONDS, stopped)
+    quota = ranges.quota(server)
     digest, got = promise.hasher(), 0
     for block in content.blocks(
         lambda at: ranges.Range(server, node.id, at, size, CONNECTIONS), 0, size, quota, stopped
@@ -45,23 +42,12 @@ def blocks(server: Server, node: Node) -> Iterator[bytes]:
     promise.check(f"node {node.id}", got, digest.hexdigest())
 
 
-def _counted(stream: Any, size: int, promise: content.Promise, node_id: str) -> Iterator[bytes]:
+def _counted(found: Iterator[bytes], size: int, promise: content.Promise, node_id: str) -> Iterator[bytes]:
     digest, got = promise.hasher(), 0
-    while block := _read(stream):
+    for block in found:
         digest.update(block)
         got += len(block)
         if size and got > size:
             raise IntegrityError(f"node {node_id}: expected {size} bytes, received more")
         yield block
     content.Promise(size or None, promise.digest, "md5").check(f"node {node_id}", got, digest.hexdigest())
-
-
-def _read(stream: Any) -> bytes:
-    """Return the next bytes of an open answer. Raises NetworkError if it breaks off."""
-    import urllib3
-
-    try:
-        block: bytes = stream.read(content.BLOCK, decode_content=False)
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise NetworkError(f"the connection broke ({error})", hint="run the same command again") from error
-    return block

@@ -97,6 +97,11 @@ def size(path: str) -> int:
         return -1
 
 
+def is_abandoned(path: str) -> bool:
+    """Tell whether nobody writes to a part any more: its process is dead, or did not for long."""
+    return _is_dead(path) or _is_old(path)
+
+
 def _prefix(target: str) -> str:
     folder, name = os.path.split(target)
     raw = os.fsencode(name)

@@ -1,0 +1,284 @@
+"""The engine: takes transfers one by one, fetches many side by side, and gives a result for each, in constant memory.
+
+The thread that asks for results looks at the disk (what is there needs no request) and makes links. One lane fetches
+the small files, as most of their time is spent in this process; a few others fetch the large ones, as hashing those
+leaves Python's lock to others.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from hca_core.errors import HCAError, NetworkError
+from hca_core.transfer import links, parts, seal
+from hca_core.transfer.values import Result, Settings, Transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+
+    from hca_core.transfer.jobs import Job
+    from hca_core.transfer.lanes import Lane
+    from hca_core.transfer.pace import Pace
+
+_WAKE_SECONDS = 0.2
+_MOST_PARKED = 5000  # files that wait for their service, beside those that are being fetched
+_READ_AT_ONCE = 4 * 1024 * 1024  # bytes of a file on the disk that the thread of the caller may stop to hash
+_DEFAULT = Settings()
+
+
+def fetch(
+    transfers: Iterable[Transfer],
+    settings: Settings = _DEFAULT,
+    *,
+    stopped: threading.Event | None = None,
+    on_bytes: Callable[[int], None] | None = None,
+) -> Generator[Result, None, None]:
+    """Fetch files and yield a Result for each when it is done, in any order.
+
+    A file that is there with the right size and its seal costs no request; one without the seal is read first. What an
+    interrupted run left is taken up. Transfers to one target that are under way together are fetched once.
+    When the generator is closed (or Ctrl-C arrives) nothing new begins; what has arrived is kept for the next run.
+
+    Parameters: `stopped` ends everything when it is set, with KeyboardInterrupt. `on_bytes` is told of bytes as they
+    arrive, from several threads.
+    Raises OSError if the disk is full, read-only or gone, which ends the whole run.
+    """
+    run = _Run(settings, stopped or threading.Event(), on_bytes)
+    try:
+        yield from run.results(iter(transfers))
+    finally:
+        run.close()
+
+
+class _Run:
+    """One call of `fetch`."""
+
+    def __init__(self, settings: Settings, stopped: threading.Event, on_bytes: Callable[[int], None] | None) -> None:
+        self._settings = settings
+        self._stopped = stopped
+        self._on_bytes = on_bytes
+        self._listing = parts.Listing()
+        self._outcomes: queue.SimpleQueue[Sequence[Result | BaseException]] = queue.SimpleQueue()
+        self._waiting: dict[str, list[Transfer]] = {}  # target -> what is to be there, the first one is under way
+        self._deadline = time.monotonic() + settings.time_limit if settings.time_limit is not None else None
+        self._machinery: _Machinery | None = None
+
+    def results(self, transfers: Iterator[Transfer]) -> Iterator[Result]:
+        """Yield all results."""
+        for transfer in transfers:
+            under_way = self._waiting.get(transfer.target)
+            if under_way is not None:
+                under_way.append(transfer)
+            elif (found := self._at_once(transfer)) is not None:
+                yield found
+            else:
+                self._waiting[transfer.target] = [transfer]
+                self._machine.put(transfer)
+            while self._waiting and self._machine.is_full(len(self._waiting)):
+                yield from self._next()
+            while not self._outcomes.empty():
+                yield from self._next()
+        while self._waiting:
+            yield from self._next()
+
+    @property
+    def _machine(self) -> _Machinery:
+        if self._machinery is None:
+            self._machinery = _Machinery(self._settings, self._listing, self._outcomes.put, self._on_bytes)
+        return self._machinery
+
+    def _at_once(self, transfer: Transfer) -> Result | None:
+        """Return the result of a transfer that takes no request and no time; None if it has to be worked on."""
+        if transfer.digest is None:
+            return self._too_late(transfer)
+        try:
+            found = os.stat(transfer.target)
+        except (FileNotFoundError, NotADirectoryError):
+            return self._too_late(transfer)
+        if transfer.size is not None and found.st_size != transfer.size:
+            return self._too_late(transfer)
+        if self._settings.verify or not seal.is_sealed(found, transfer.digest):
+            if found.st_size > _READ_AT_ONCE:
+                return None
+            if not seal.is_complete(transfer.target, transfer.promise, verify=True):
+                return self._too_late(transfer)
+        return self._linked(transfer, "present", 0)
+
+    def _too_late(self, transfer: Transfer) -> Result | None:
+        """Return a failure if the time for all is over."""
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return None
+        return Result(transfer, "failed", error=self._over())
+
+    def _over(self) -> HCAError:
+        return NetworkError(f"not done within the time limit of {self._settings.time_limit:g} s")
+
+    def _next(self) -> Iterator[Result]:
+        """Wait for outcomes and yield their results."""
+        outcomes = self._wait()
+        if outcomes is None:
+            yield from self._give_up()
+            return
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            yield from self._of(outcome)
+
+    def _of(self, result: Result) -> Iterator[Result]:
+        """Yield the results for all that wanted what there is a `result` for."""
+        first, *others = self._waiting.pop(result.transfer.target)
+        if result.status == "failed":
+            yield Result(first, "failed", result.fetched, error=result.error)
+            for transfer in others:
+                yield Result(transfer, "failed", error=HCAError("the same content failed for another file"))
+            return
+        yield self._linked(first, result.status, result.fetched)
+        for transfer in others:
+            yield self._linked(transfer, "present", 0)
+
+    def _wait(self) -> Sequence[Result | BaseException] | None:
+        """Return the next outcomes; None when the time for all is over. Raises KeyboardInterrupt if stopped."""
+        while True:
+            try:
+                # The system may give the signal of Ctrl-C to any thread; this one hears of it when it wakes.
+                return self._outcomes.get(timeout=_WAKE_SECONDS)
+            except queue.Empty:
+                pass
+            if self._stopped.is_set():
+                raise KeyboardInterrupt
+            if self._deadline is not None and time.monotonic() >= self._deadline:
+                return None
+
+    def _give_up(self) -> Iterator[Result]:
+        """End all that is under way, as its time is over."""
+        self.close()
+        self._machinery = None
+        given_up = [transfer for waiting in self._waiting.values() for transfer in waiting]
+        self._waiting.clear()
+        for transfer in given_up:
+            yield Result(transfer, "failed", error=self._over())
+
+    def _linked(self, transfer: Transfer, status: str, fetched: int) -> Result:
+        """Return the result of a transfer whose file is there, after its link was made. Raises OSError."""
+        if not transfer.link:
+            return Result(transfer, status, fetched)
+        try:
+            linked = links.link(transfer.target, transfer.link, transfer.promise)
+        except HCAError as error:
+            return Result(transfer, "failed", fetched, error=error)
+        return Result(transfer, status, fetched, linked)
+
+    def close(self) -> None:
+        """End everything; what has arrived is kept."""
+        if self._machinery is not None:
+            self._machinery.close()
+
+
+class _Machinery:
+    """Lanes, and the threads that read what is on the disk before a large file is fetched; made when needed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listing: parts.Listing,
+        done: Callable[[Sequence[Result | BaseException]], None],
+        on_bytes: Callable[[int], None] | None,
+    ) -> None:
+        from hca_core.transfer import jobs, lanes, pace  # here: what is all there already needs neither of them
+
+        self._settings, self._listing = settings, listing
+        self._done = done
+        self._on_bytes = on_bytes
+        self._ended = threading.Event()
+        self._make_job = jobs.Job
+        self._make_lane = lanes.Lane
+        self._pace: Pace = pace.Pace(settings.jobs, _most_connections(pace.MOST))
+        self._hosts = pace.Hosts()
+        self._rate = pace.Rate(settings.max_rate)
+        self._lanes: dict[str, Lane] = {}
+        self._lock = threading.Lock()  # held while a job is handed over, and to say that there will be no more
+        self._large = 0
+        self._to_open: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._openers: list[threading.Thread] = []
+
+    def is_full(self, under_way: int) -> bool:
+        """Tell whether no more should be taken in now."""
+        return under_way >= self._pace.parked + 4 * self._pace.limit + 16 or under_way >= _MOST_PARKED
+
+    def put(self, transfer: Transfer) -> None:
+        """Begin with a transfer."""
+        job = self._make_job(transfer, self._settings, self._listing, self._hosts)
+        if job.is_small:
+            self._hand_over(job, "small")
+        else:
+            if len(self._openers) < _lanes():
+                thread = threading.Thread(target=self._open_loop, daemon=True, name="transfer-open")
+                self._openers.append(thread)
+                thread.start()
+            self._to_open.put(job)
+
+    def _hand_over(self, job: Job, name: str) -> None:
+        """Put a job into a lane, which is made if there is none of that name."""
+        with self._lock:
+            if self._ended.is_set():
+                job.sink.keep()
+                return
+            lane = self._lanes.get(name)
+            if lane is None:
+                lane = self._lanes[name] = self._make_lane(
+                    f"transfer-{name}", self._pace, self._rate, self._ended, self._done, self._arrived
+                )
+            lane.put(job)
+
+    def _open_loop(self) -> None:
+        while (job := self._to_open.get()) is not None and not self._ended.is_set():
+            try:
+                self._open(job)
+            except BaseException as error:  # noqa: BLE001 - carried to who waits for the results
+                self._done([error])
+
+    def _open(self, job: Job) -> None:
+        """Read what there is of a large file, and hand it to a lane. Raises OSError, KeyboardInterrupt."""
+        transfer = job.transfer
+        if seal.is_complete(transfer.target, transfer.promise, verify=self._settings.verify):
+            self._done([Result(transfer, "present")])
+            return
+        job.open(self._ended)
+        self._large += 1
+        self._hand_over(job, f"large-{self._large % _lanes()}")
+
+    def _arrived(self, size: int) -> None:
+        self._pace.arrived(size)
+        if self._on_bytes is not None:
+            self._on_bytes(size)
+
+    def close(self) -> None:
+        """End all threads; give those that are in the middle of something a moment to finish it."""
+        with self._lock:
+            self._ended.set()
+        for _ in self._openers:
+            self._to_open.put(None)
+        for lane in self._lanes.values():
+            lane.wake()
+        deadline = time.monotonic() + 1.0
+        for thread in (*(lane.thread for lane in self._lanes.values()), *self._openers):
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _lanes() -> int:
+    """Return how many lanes large files have: each hashes on a processor of its own."""
+    return max(2, min(4, os.cpu_count() or 2))
+
+
+def _most_connections(most: int) -> int:
+    """Return how many connections this process may have at most: each takes a file descriptor, and so may its file."""
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return most
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if allowed == resource.RLIM_INFINITY else max(1, min(most, (allowed - 64) // 3))

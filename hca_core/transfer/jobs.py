@@ -1,0 +1,322 @@
+"""One file on its way: what an answer means, what comes next, and when it is enough."""
+
+from __future__ import annotations
+
+import errno
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import requests.structures  # noqa: TID253 - loaded with the engine only
+
+from hca_core import answers, http, log
+from hca_core.content import Quota
+from hca_core.errors import HCAError, IntegrityError, NetworkError, ServiceError, service_error
+from hca_core.transfer import curls
+from hca_core.transfer.sinks import SMALL, Held, Kept
+from hca_core.transfer.values import Result
+
+if TYPE_CHECKING:
+    import threading
+
+    from hca_core.transfer import parts
+    from hca_core.transfer.curls import Exchange
+    from hca_core.transfer.pace import Hosts
+    from hca_core.transfer.pieces import Gathered, Split
+    from hca_core.transfer.values import Request, Settings, Transfer
+
+_NO_CONTENT = -1  # what comes is a problem, or nothing that matters
+_TOOK_TOO_LONG = 408  # what some servers answer when a request came too slowly
+_FULL_UP_SECONDS = 0.2
+_MOST_FULL_UP = 50
+
+
+class Step(NamedTuple):
+    """What to do next with a job: ask again after `wait` seconds, or nothing more if there is a `result`.
+
+    `pause`: everybody should wait, the service has too much to do; `crowded`: fewer connections, please. `is_piece`: a
+    piece of a file ended, badly if there is a `failure`.
+    """
+
+    wait: float = 0.0
+    result: Result | None = None
+    pause: bool = False
+    crowded: bool = False
+    is_piece: bool = False
+    failure: Exception | None = None
+
+
+class Job:
+    """One transfer that is under way."""
+
+    __slots__ = (
+        "_afresh", "_asked", "_failing_since", "_full_up", "_hops", "_hosts", "_patience", "_quota",
+        "_redirect", "_refused", "_request", "_token", "fetched", "sink", "split", "terms", "transfer", "was_split",
+    )  # fmt: skip
+
+    def __init__(self, transfer: Transfer, settings: Settings, listing: parts.Listing, hosts: Hosts) -> None:
+        self.transfer = transfer
+        small = transfer.size is not None and transfer.size <= SMALL
+        self.terms = (settings, listing, hosts)
+        self.split: Split | None = None  # while it comes in pieces
+        self.was_split = False
+        self.sink: Held | Kept | Gathered = Held(transfer, listing) if small else Kept(transfer, listing)
+        self.fetched = 0
+        self._quota = Quota(settings.retries, settings.min_delay)
+        self._patience = 0.0  # seconds that the service asked us to wait
+        self._redirect = ""
+        self._hops = 0
+        self._refused = False
+        self._token = ""
+        self._afresh = False
+        self._full_up = 0
+        self._hosts = hosts
+        self._failing_since = 0.0  # when nothing has come of what was tried; 0: something has
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is held in memory."""
+        return isinstance(self.sink, Held)
+
+    def open(self, stopped: threading.Event) -> None:
+        """Take up what an earlier run left of a large file. Raises OSError, KeyboardInterrupt."""
+        for _ in range(_MOST_FULL_UP):
+            try:
+                if isinstance(self.sink, Kept):
+                    self.sink.open(stopped)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE):
+                    raise
+                failure = error
+            if stopped.wait(_FULL_UP_SECONDS):
+                raise KeyboardInterrupt
+        raise failure
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing: an empty file, or a part that was complete, costs no request."""
+        return self.sink.got == self.transfer.size
+
+    def ready(self) -> tuple[http.Session, str, list[str]]:
+        """Return what to ask next: session, URL, headers. Raises HCAError."""
+        if not self._redirect:
+            self._asked = self.sink.got
+            self._request = self._next_request()
+            self._hops = 0
+        request = self._request
+        session = request.session
+        url = self._redirect or curls.spelled_out(session, request.url)
+        headers = [f"{name}: {value}" for name, value in request.headers.items()]
+        self._token = (request.authenticated and session.authorization(url)) or ""
+        if self._token:
+            headers.append(f"Authorization: {self._token}")
+        return session, url, headers
+
+    def _next_request(self) -> Request:
+        return self.transfer.source.request(self._asked, anew=self._refused)
+
+    def take(self, piece: bytes) -> None:
+        """Take the next bytes of content. Raises IntegrityError, OSError."""
+        self.sink.take(piece)
+        size = self.transfer.size
+        if size is not None and self.sink.got > size:
+            raise IntegrityError(f"{self.transfer.name}: expected {size} bytes, received more")
+
+    def answered(self, exchange: Exchange) -> int:
+        """Look at the headers of an answer; return how many bytes of its body to skip, below 0 if it is no content.
+
+        Raises IntegrityError, NetworkError if the body is of no use.
+        """
+        if exchange.status == 206:
+            return self._asked - self._range_start(exchange)
+        if exchange.status == 200:
+            begins = self._request.begins
+            told = exchange.header("Content-Length")
+            if told.isdigit():
+                self._check_total(int(told) + begins, whole=not begins)
+            return self._asked - begins
+        return _NO_CONTENT
+
+    def _range_start(self, exchange: Exchange) -> int:
+        told = exchange.header("Content-Range")
+        begin, _, total = told.removeprefix("bytes ").partition("/")
+        begin = begin.partition("-")[0].strip()
+        if not begin.isdigit() or int(begin) > self._asked:
+            what = repr(told) if told else "without a range"
+            raise NetworkError(f"asked for content from byte {self._asked}, but the answer is {what}")
+        if total.strip().isdigit():
+            self._check_total(int(total))
+        return int(begin)
+
+    def _check_total(self, total: int, *, whole: bool = True) -> None:
+        """Raise IntegrityError if there are more bytes than promised, or if there are less and this is the `whole`."""
+        size = self.transfer.size
+        if size is not None and (total > size or (whole and total != size)):
+            raise IntegrityError(f"{self.transfer.name}: expected {size} bytes, but there are {total}")
+
+    def ended(self, exchange: Exchange, error: curls.BrokenError | None) -> Step:
+        """Return what comes next after a request ended; `error` is what libcurl reported. Raises OSError."""
+        self.fetched += exchange.content
+        if exchange.status:
+            self._hosts.answered(exchange.where)
+            self._failing_since = 0.0
+        if exchange.content:
+            self._quota.good_block()
+            self._refused = False
+            self._full_up = 0
+        try:
+            return self._next(exchange, error)
+        except HCAError as failure:
+            return self.failed(failure)
+
+    def failed(self, failure: Exception) -> Step:
+        """Return what comes next after an error that waiting does not mend."""
+        if isinstance(failure, IntegrityError) and not self._afresh:
+            # Bytes that were taken up from an earlier run, or a proxy's cache, may be to blame: once more, from zero.
+            log.logger().warning("%s; fetching it once more from the beginning", failure.message)
+            self._afresh = True
+            self._redirect = ""
+            self.sink.afresh()
+            return Step()
+        if isinstance(failure, IntegrityError):
+            self.sink.drop()
+        else:
+            self.sink.keep()
+        return Step(result=Result(self.transfer, "failed", self.fetched, error=self._as_told(failure)))
+
+    def _as_told(self, failure: Exception) -> Exception:
+        """Return a failure in the words of the service's own plugin, if it has some."""
+        words = getattr(self.transfer.source, "error", None)
+        return words(failure) if words and isinstance(failure, ServiceError) else failure
+
+    def _next(self, exchange: Exchange, error: curls.BrokenError | None) -> Step:
+        status = exchange.status
+        if exchange.failure is not None:
+            if isinstance(exchange.failure, (OSError, HCAError)) and not isinstance(exchange.failure, NetworkError):
+                raise exchange.failure
+            if not isinstance(exchange.failure, NetworkError):
+                raise exchange.failure  # an error of ours: it ends the run
+            return self._again(exchange.failure)
+        if error is not None and exchange.problem is None:
+            return self._after_silence(exchange, error)
+        if status in http.REDIRECTS and (location := exchange.header("Location")):
+            return self._follow(exchange, location)
+        if status in (200, 206):
+            return self._came_to_an_end()
+        if status < 400:
+            return self._again(NetworkError(f"{_where(exchange)} answered {status}, which is no file"))
+        return self._after_problem(exchange)
+
+    def _after_silence(self, exchange: Exchange, error: curls.BrokenError) -> Step:
+        """Return what comes next after a request that nothing came of, or not all."""
+        if error.hopeless or self._hosts.are_given_up(exchange.where):
+            raise error
+        self._failing_since = self._failing_since or time.monotonic()
+        try:
+            return self._again(error)
+        except HCAError:
+            self._hosts.gave_up(exchange.where, self._failing_since)
+            raise
+
+    def _came_to_an_end(self) -> Step:
+        self._redirect = ""
+        size = self.transfer.size
+        if size is not None and not self.is_whole:
+            return self._again(NetworkError(f"the content ended after {self.sink.got} of {size} bytes"))
+        return self.complete()
+
+    def complete(self) -> Step:
+        """Check what came and put it into place. Raises OSError."""
+        try:
+            self.sink.commit()
+        except IntegrityError as failure:
+            return self.failed(failure)
+        return Step(result=Result(self.transfer, "fetched", self.fetched))
+
+    def _follow(self, exchange: Exchange, location: str) -> Step:
+        target = location
+        # What is spelled out in full and leads from https to https, or from http to http, needs no more looking at.
+        if not (http.is_plain(location) and location.startswith(exchange.url[:6]) and "[" not in location):
+            found = http.redirect_target(exchange.url, location)
+            if found is None:
+                raise HCAError(f"{_where(exchange)} leads to {location.partition('?')[0]!r}, which is no http address")
+            target = curls.spelled_out(self._request.session, found)
+        asked = answers.retry_after(_answer(exchange)) if exchange.header("Retry-After") else None
+        # A wait of nothing is no wait: a service that asks for it again and again goes in a circle too.
+        self._hops = 0 if asked else self._hops + 1
+        if self._hops > http.MOST_HOPS:
+            raise NetworkError(f"{_where(exchange)} redirects in a circle")
+        self._redirect = target
+        if asked:
+            self._be_patient(asked, "the service is preparing the data")
+        return Step(wait=asked or 0)
+
+    def _be_patient(self, seconds: float, why: str) -> None:
+        """Note that the service asks for a wait. Raises NetworkError if that is too much in all."""
+        self._patience += seconds
+        most = self._request.session.policy.patience
+        if self._patience > most:
+            raise NetworkError(f"{why}, and asks for more waiting than {most:g} s in all")
+
+    def _after_problem(self, exchange: Exchange) -> Step:
+        status = exchange.status
+        self._redirect = ""
+        answer = _answer(exchange)
+        if status == 416:
+            told = exchange.header("Content-Range").rpartition("/")[2].strip()
+            if told.isdigit():
+                self._check_total(int(told))
+            if self.transfer.size is None:
+                return self.complete()  # all that there is was there already
+            raise IntegrityError(f"{self.transfer.name}: there is nothing from byte {self.sink.got} on")
+        failure = service_error(answer, _problem(exchange, answer))
+        if status in (401, 403) and not self._refused:
+            self._refused = True
+            if status == 401 and self._token and not self._has_another_token():
+                raise failure
+            return Step()  # a signed URL that expired, perhaps: what is asked for anew tells
+        if status != _TOOK_TOO_LONG and status not in self._request.session.transient:
+            raise failure
+        self._be_patient(answers.retry_after(answer) or 0, f"the service answered {status}")
+        step = self._again(failure)
+        return step._replace(pause=status in (429, 503) and step.result is None)
+
+    def _has_another_token(self) -> bool:
+        return self._request.session.renewed(self._token.removeprefix("Bearer "))
+
+    def _again(self, error: HCAError) -> Step:
+        """Return the next step after a failure that may pass."""
+        self._redirect = ""
+        wait = self._quota.failed(error)
+        log.logger("hca.transfer").debug("%s: %s; trying again in %.2f s", self.transfer.name, error, wait)
+        return Step(wait=wait)
+
+    def crowded(self, error: Exception) -> Step:
+        """Return the next step after this process had no file descriptor left; raise `error` if that does not end."""
+        self._redirect = ""
+        self._full_up += 1
+        if self._full_up > _MOST_FULL_UP:
+            raise error
+        return Step(wait=_FULL_UP_SECONDS, crowded=True)
+
+
+def _where(exchange: Exchange) -> str:
+    """Return the URL of an answer without its query, which may hold a signature."""
+    return exchange.url.partition("?")[0]
+
+
+def _answer(exchange: Exchange) -> Any:
+    """Return an answer in the form that the rest of the core knows."""
+    return SimpleNamespace(
+        status_code=exchange.status,
+        reason=exchange.reason,
+        headers=requests.structures.CaseInsensitiveDict(exchange.all_headers()),
+        url=_where(exchange),
+        request=SimpleNamespace(method="GET", headers={}),
+    )
+
+
+def _problem(exchange: Exchange, answer: Any) -> object:
+    body = b"".join(exchange.problem or ())
+    return answers.problem_in(body, answer.headers.get("Content-Type", ""))

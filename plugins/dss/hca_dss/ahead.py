@@ -1,0 +1,80 @@
+"""Answers that are asked for before they are needed, so that the time each takes does not add up."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+AT_ONCE = 8
+_WAITING = 16
+
+
+def ahead(
+    items: Iterable[Item], ask: Callable[[Item], Answer], asks: Callable[[Item], bool] = lambda item: True
+) -> Iterator[tuple[Item, Answer | None]]:
+    """Yield each item with what `ask` returns for it, in order, asking in threads for a few items to come.
+
+    Items that `asks` says no to need no answer: None. Raises what `ask` raises when it is the item's turn.
+    """
+    free = threading.Semaphore(AT_ONCE)
+    stopped = threading.Event()
+
+    def work(item: Item, answer: Future[Answer]) -> None:
+        with free:
+            if stopped.is_set():
+                return
+            try:
+                answer.set_result(ask(item))
+            except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
+                answer.set_exception(error)
+
+    waiting: deque[tuple[Item, Future[Answer] | None]] = deque()
+    try:
+        for item in items:
+            answer: Future[Answer] | None = None
+            if asks(item):
+                answer = Future()
+                # A daemon: a thread that waits for a silent server must not keep the process alive after Ctrl-C.
+                threading.Thread(target=work, args=(item, answer), daemon=True, name="ahead").start()
+            waiting.append((item, answer))
+            while waiting and (len(waiting) >= _WAITING or waiting[0][1] is None or waiting[0][1].done()):
+                first, told = waiting.popleft()
+                yield first, told.result() if told else None
+        while waiting:
+            first, told = waiting.popleft()
+            yield first, told.result() if told else None
+    finally:
+        stopped.set()
+
+
+class Remembered(Generic[Item, Answer]):
+    """Remembers the last answers by what was asked, also while they are on their way; for several threads."""
+
+    def __init__(self, ask: Callable[[Item], Answer], most: int = 2 * _WAITING) -> None:
+        self._ask = ask
+        self._most = most
+        self._known: dict[Item, Future[Answer]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, question: Item) -> Answer:
+        """Return the answer, or raise what asking raised."""
+        with self._lock:
+            answer = self._known.get(question)
+            is_first = answer is None
+            if answer is None:
+                answer = self._known[question] = Future()
+                if len(self._known) > self._most:
+                    del self._known[next(iter(self._known))]
+        if is_first:
+            try:
+                answer.set_result(self._ask(question))
+            except BaseException as error:  # noqa: BLE001 - for all who wait
+                answer.set_exception(error)
+        return answer.result()

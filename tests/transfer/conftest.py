@@ -1,0 +1,72 @@
+"""What the tests of the transfer engine share: a server that lies, files to fetch from it, the fault table."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def _load(name: str) -> Any:
+    """Let the module `name` beside this one be imported as `transfer_<name>`; tests are no package."""
+    path = Path(__file__).with_name(f"{name}.py")
+    specification = importlib.util.spec_from_file_location(f"transfer_{name}", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+server_module = _load("server")
+_load("faults")
+tools = _load("tools")
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    """A server that does what a test scripts."""
+    with server_module.Server() as made:
+        yield made
+
+
+@pytest.fixture
+def remote(server: Any, tmp_path: Path) -> Iterator[Any]:
+    """Files of that server, to be fetched to the folder `got`."""
+    with tools.Remote(server.url, tmp_path / "got") as made:
+        yield made
+
+
+# Read now: while a test runs, no variable of who runs it is there.
+TABLE = os.environ.get("HCA_FAULT_TABLE", "")
+
+
+@pytest.fixture
+def record() -> Callable[..., None]:
+    """A function that adds a line to the fault table, if `HCA_FAULT_TABLE` names a file for it (see fault_table.py)."""
+
+    def add(fault: str, tried: int, outcome: str, *, lost: int = 0, again: int = 0) -> None:
+        if TABLE:
+            line = {"fault": fault, "tried": tried, "outcome": outcome, "lost": lost, "again": again}
+            with open(TABLE, "a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line) + "\n")
+
+    return add
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
+    """Count a test of the table that failed as one loss: it did not come to its own line."""
+    report = yield
+    if report.failed and "record" in getattr(item, "fixturenames", ()):
+        item.funcargs["record"](item.name, 1, "FAILED", lost=1)  # type: ignore[attr-defined]
+    return report

@@ -1,0 +1,144 @@
+"""The file of failures: what it holds, when it is there, and what is refused in its place."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hca_core.errors import NetworkError, NotFoundError, UsageError
+from hca_core.transfer import Address, Result, Transfer, failures
+from hca_core.transfer.report import Missing, Report
+from hca_core.transfer.run import Order, run
+
+
+@dataclass(frozen=True)
+class Known(Address):
+    def row(self):
+        return {"service": "weather", "day": 3}
+
+
+MISSING = Missing("b", NotFoundError("no b"), {"service": "weather", "day": 4})
+
+
+def failed(source=None, **more) -> Result:
+    transfer = Transfer("a", "store/a", source or Known("http://user:secret@h/"), 3, "ab", link="x/a", **more)
+    return Result(transfer, "failed", error=NetworkError("away"))
+
+
+def test_a_line_has_what_is_needed_to_ask_again_and_no_address(tmp_path):
+    path = tmp_path / "failed"
+    with failures.opened(str(path)) as lost:
+        lost.add(failed())
+        lost.add(failed(Address("http://h/")))
+        lost.missing(MISSING)
+        assert not path.exists()
+    row = {"name": "a", "size": 3, "sha256": "ab", "link": "x/a", "service": "weather", "day": 3}
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [
+        {"name": "x/a", "error": "away", "exit_status": 5, "row": row},
+        {"name": "x/a", "error": "away", "exit_status": 5, "row": {}},
+        {"name": "b", "error": "no b", "exit_status": 4, "row": {"service": "weather", "day": 4}},
+    ]
+    assert "secret" not in path.read_text()
+
+
+def test_what_nobody_can_ask_for_again_is_told(tmp_path):
+    path = tmp_path / "failed"
+    with failures.opened(str(path)) as lost:
+        lost.missing(MISSING)
+        lost.add(failed(Address("http://h/")))
+    rows = failures.rows(str(path))
+    assert next(rows) == MISSING.row
+    with pytest.raises(UsageError, match="line 2: 'x/a' can't be asked for again"):
+        next(rows)
+
+
+def test_it_is_there_only_if_something_failed(tmp_path):
+    path = tmp_path / "failed"
+    with failures.opened(str(path)):
+        pass
+    assert not path.exists()
+    with failures.opened(str(path)) as lost:
+        lost.missing(MISSING)
+    with failures.opened(str(path)):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_one_that_is_being_read_can_be_written_anew(tmp_path):
+    path = tmp_path / "failed"
+    with failures.opened(str(path)) as lost:
+        lost.missing(MISSING)
+        lost.missing(MISSING)
+    with failures.opened(str(path)) as lost:
+        for row in failures.rows(str(path)):
+            lost.missing(Missing("again", NetworkError("away"), row))
+    assert len(list(failures.rows(str(path)))) == 2
+
+
+def test_a_run_that_breaks_off_leaves_it_as_it_was(tmp_path):
+    path = tmp_path / "failed"
+    path.write_text(json.dumps({"name": "old", "row": {"x": 1}}) + "\n")
+
+    def broken():
+        yield MISSING
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(broken(), Order(failures=str(path)), Report(""), directory="")
+    assert list(failures.rows(str(path))) == [{"x": 1}]
+    assert os.listdir(tmp_path) == ["failed"]
+
+
+def test_a_run_lists_what_failed(remote, server, tmp_path):
+    server.put("/a", b"a")
+    wanted = [
+        remote.file("/a", b"a"),
+        remote.file("/b", b"b", source=Known(remote.url + "/b", remote.service)),
+        MISSING,
+    ]
+    path = tmp_path / "failed"
+    report = run(wanted, Order(failures=str(path)), Report(""), directory="")
+    assert (report.fetched, report.failed) == (1, 2)
+    assert {row["day"] for row in failures.rows(str(path))} == {3, 4}
+
+
+@pytest.mark.parametrize(
+    "content", ["my notes\n", "{}\n", '{"name": "a"}\n', "[1]\n", '{"name": 1, "row": {}}\n', "\xff"]
+)
+def test_another_file_is_not_overwritten_and_not_read(tmp_path, content):
+    path = tmp_path / "failed"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(UsageError, match="is there and is no file of failures"):
+        run([MISSING], Order(failures=str(path)), Report(""), directory="")
+    assert path.read_bytes() == content.encode("latin-1")
+    with pytest.raises(UsageError, match=r"line 1: no failure of a download|is not UTF-8 text"):
+        list(failures.rows(str(path)))
+
+
+def test_a_directory_is_no_place_for_it(tmp_path):
+    with pytest.raises(UsageError, match="name another one"):
+        run([], Order(failures=str(tmp_path)), Report(""), directory="")
+
+
+@pytest.mark.parametrize("name", ["no/directory/failed", "missing"])
+def test_one_that_can_not_be_read_or_written(tmp_path, name):
+    path = tmp_path / name
+    with pytest.raises(UsageError, match=r"^the failures .* can't be read: No such file"):
+        list(failures.rows(str(path)))
+    if name == "missing":
+        return
+    with pytest.raises(UsageError, match="there is no directory"):
+        run([], Order(failures=str(path)), Report(""), directory="")
+
+
+def test_a_line_without_end_does_not_fill_memory(tmp_path):
+    path = tmp_path / "failed"
+    with open(path, "wb") as stream:
+        stream.truncate(10**9)
+    with pytest.raises(UsageError, match="line 1"):
+        list(failures.rows(str(path)))
+    assert Path(path).stat().st_size == 10**9

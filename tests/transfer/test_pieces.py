@@ -1,0 +1,156 @@
+"""A large file over several connections: only where one is slow, and whatever befalls its pieces, it is right."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+
+import pytest
+import transfer_faults as faults
+import transfer_tools as tools
+
+from hca_core.errors import IntegrityError
+from hca_core.transfer import pieces
+
+DATA = tools.noise(6 * tools.MEBIBYTE + 5, "pieces")
+RATE = 3 * tools.MEBIBYTE
+STALL = faults.stall(10_000)
+# So that a file of a few MiB has several pieces, and a moment is enough to know that a connection is slow.
+SETTINGS = {"SIZE": 256 * 1024, "WORTH_IT": 512 * 1024, "MEASURE_SECONDS": 0.1}
+
+
+@pytest.fixture
+def remote(server, tmp_path, monkeypatch):
+    """Files of the server, in small pieces. Silence is looked for four times in `read_timeout`, and so is slowness."""
+    for name, value in SETTINGS.items():
+        monkeypatch.setattr(pieces, name, value)
+    with tools.Remote(server.url, tmp_path / "got", read_timeout=0.6) as made:
+        yield made
+
+
+def is_piece(asked):
+    """Tell whether a request was for a piece: a range with an end."""
+    return bool(asked.range) and not asked.range.endswith("-")
+
+
+def on_pieces(fault, usual, count):
+    """Return what befalls so many requests for pieces, after the third one; all others get what is `usual`."""
+    seen = []
+
+    async def do(exchange):
+        if is_piece(exchange.asked):
+            seen.append(exchange)
+            if 3 < len(seen) <= 3 + count:
+                await fault(exchange)
+                return
+        await usual(exchange)
+
+    return do
+
+
+def test_a_slow_connection_is_joined_by_others(server, remote, record):
+    server.put("/file", DATA, always=faults.paced(RATE))
+    begun = time.monotonic()
+    (result,) = remote.arrive({"/file": DATA})
+    took = time.monotonic() - begun
+    asked = [one for one in server.requests if is_piece(one)]
+    assert len(asked) >= 10
+    assert len({one.connection for one in asked}) >= 3
+    assert took < 0.8 * len(DATA) / RATE
+    assert result.fetched <= 1.1 * len(DATA)
+    record("pieces over several slow connections", 1, "arrives")
+
+
+def test_a_fast_connection_stays_alone(server, remote):
+    server.put("/file", DATA)
+    remote.arrive({"/file": DATA})
+    assert server.ranges("/file") == [None]
+
+
+def test_one_connection_is_all_that_one_job_has(server, remote):
+    server.put("/file", DATA, always=faults.paced(4 * RATE))
+    remote.arrive({"/file": DATA}, jobs=1)
+    assert server.ranges("/file") == [None]
+
+
+async def wrong_total(exchange):
+    """Answer a piece with a range of a longer file."""
+    body = exchange.content[exchange.begin : exchange.end]
+    told = f"bytes {exchange.begin}-{exchange.end - 1}/{len(exchange.content) + 1}"
+    await exchange.answer(206, {"Content-Range": told}, body)
+
+
+async def other_bytes(exchange):
+    """Answer a piece with zeros."""
+    exchange.content = bytes(len(exchange.content))
+    await faults.whole(exchange)
+
+
+async def too_much(exchange):
+    """Answer a piece with all that follows, too."""
+    exchange.end = len(exchange.content)
+    await faults.whole(exchange)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.drop,
+        faults.reset(10_000),
+        faults.close(70_000),
+        STALL,
+        faults.status(403),
+        faults.status(416),
+        faults.status(500),
+        faults.status(503, retry_after=0.05),
+        faults.status(429),
+        faults.unranged,
+        faults.html(b"<html>"),
+        faults.redirect("/file"),
+        faults.garbage,
+        faults.squeezed,
+        wrong_total,
+        other_bytes,
+        too_much,
+    ],
+    ids=lambda fault: fault.__qualname__.partition(".")[0],
+)
+@pytest.mark.parametrize("always", [False, True], ids=["some", "all"])
+def test_what_befalls_pieces(server, remote, record, fault, always):
+    """A service that gives none, or wrong ones, is asked for the whole as if there were no pieces."""
+    if always and fault is STALL:
+        pytest.skip("each try brings a little, so it arrives, but takes minutes")
+    server.put("/file", DATA, always=on_pieces(fault, faults.paced(4 * RATE), count=1000 if always else 3))
+    remote.arrive({"/file": DATA}, retries=6)
+    assert any(map(is_piece, server.requests))
+    record("pieces: what may befall one", 1, "arrives")
+
+
+def test_a_wrong_file_in_pieces_is_refused(server, remote):
+    other = DATA[:-1] + b"\0"
+    server.put("/file", other, always=faults.paced(4 * RATE))
+    remote.fails(remote.file("/file", DATA), IntegrityError)
+    assert tools.listing(remote.folder) == {}
+
+
+def test_a_kill_while_pieces_arrive(server, tmp_path, record):
+    """What is on the disk has no hole, so the next run goes on behind it."""
+    rng = random.Random(os.environ.get("HCA_FAULT_SEED") or os.urandom(4).hex())
+    server.put("/file", DATA, always=faults.paced(RATE / 2))
+    with tools.Nursery(server.url, tmp_path / "errors") as nursery:
+        for number in range(4):
+            got = tmp_path / str(number)
+            process = nursery.start(got, {"/file": DATA}, pieces=SETTINGS)
+            time.sleep(rng.uniform(0.2, 0.45))
+            os.kill(process, signal.SIGKILL)
+            assert nursery.wait(process) == -signal.SIGKILL
+            (left,) = tools.listing(got).values()
+            assert left == DATA[: len(left)]
+            server.requests.clear()
+            assert nursery.wait(nursery.start(got, {"/file": DATA}, pieces=SETTINGS)) == 0, nursery.said()
+            assert tools.listing(got) == {"file": DATA}
+            if left:
+                assert server.requests[0].range == f"bytes={len(left)}-"
+    record("SIGKILL while pieces arrive", 4, "end state of an undisturbed run")

@@ -1,0 +1,154 @@
+"""Reports: what is counted and how often, how many failures are kept, what people read, and how reports merge."""
+
+from __future__ import annotations
+
+import pytest
+
+from hca_core.errors import ExitStatus, HCAError, IntegrityError, NetworkError, UsageError
+from hca_core.transfer import Address, Result, Transfer
+from hca_core.transfer.report import MOST_FAILURES, DownloadError, Missing, Report, in_bytes, in_seconds
+
+AT = Address("http://127.0.0.1:9/")
+
+
+def result(name: str = "a", status: str = "fetched", size: int | None = 10, **more) -> Result:
+    link = more.pop("link", "")
+    return Result(Transfer(name, f"store/{name}", AT, size, link=link), status, **more)
+
+
+def test_the_document_has_the_keys_that_scripts_know():
+    report = Report("", extra={"bundles": ["b"], "manifest": "files.tsv"})
+    for one in (result("a", linked="hard"), result("b", "present", linked="copy"), result("c", linked="reflink")):
+        report.add(one)
+    report.missing(Missing("d", NetworkError("away")))
+    assert list(report.document().items()) == [
+        *{"directory": ".", "files": 3, "fetched": 2, "present": 1, "bytes": 30}.items(),
+        *{"links": 1, "reflinks": 1, "copies": 1, "bundles": ["b"], "manifest": "files.tsv"}.items(),
+        ("failed", [{"name": "d", "error": "away"}]),
+    ]
+
+
+def test_a_content_is_counted_once_and_its_links_each():
+    report = Report("")
+    report.add(result("a", link="x", linked="hard"))
+    report.add(result("a", "present", link="y", linked="hard"))
+    assert (report.fetched, report.present, report.size, report.linked) == (1, 0, 10, 2)
+
+
+def test_what_was_counted_is_remembered_for_long_and_not_for_ever():
+    report = Report("")
+    for number in range(100_000):
+        report.add(result(str(number)))
+    report.add(result("99999"))
+    report.add(result("70000"))
+    assert report.fetched == 100_000
+    assert len(report._counted) + len(report._older) <= 65_536
+
+
+def test_what_failed_first_and_came_then_counts():
+    report = Report("")
+    report.add(result("a", "failed", error=NetworkError("away")))
+    report.add(result("a"))
+    assert (report.fetched, report.failed) == (1, 1)
+
+
+def test_an_unknown_size_is_none_and_a_failure_is_named_by_its_link():
+    report = Report("")
+    report.add(result("a", size=None))
+    report.add(result("b", "failed", link="bundle/b", error=NetworkError("away")))
+    assert (report.size, report.failures[0].name) == (0, "bundle/b")
+
+
+def test_memory_keeps_some_failures_and_counts_all():
+    report = Report("")
+    for number in range(MOST_FAILURES + 5):
+        report.missing(Missing(str(number), HCAError("no")))
+    document = report.document()
+    assert (len(document["failed"]), document["failed_more"], report.failed) == (MOST_FAILURES, 5, MOST_FAILURES + 5)
+    with pytest.raises(DownloadError) as raised:
+        report.raise_if_failed()
+    lines = raised.value.message.splitlines()
+    assert lines[0] == "0 files done, 10005 failed: 10,005 problems"
+    assert (len(lines), lines[-1]) == (22, "  ... and 9985 more")
+
+
+@pytest.mark.parametrize(
+    ("done", "errors", "status"),
+    [
+        (1, [NetworkError("a")], ExitStatus.PARTLY),
+        (0, [NetworkError("a"), NetworkError("b")], ExitStatus.NETWORK),
+        (0, [NetworkError("a"), IntegrityError("b")], ExitStatus.PARTLY),
+    ],
+)
+def test_the_exit_status_is_that_of_the_reason_if_there_is_one(done, errors, status):
+    report = Report("", fetched=done)
+    for error in errors:
+        report.missing(Missing("x", error))
+    with pytest.raises(DownloadError) as raised:
+        report.raise_if_failed()
+    assert (raised.value.exit_status, raised.value.report) == (status, report)
+
+
+def test_nothing_failed_nothing_raised():
+    Report("").raise_if_failed()
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        (Report("", fetched=1, size=1), "1 file (1 byte); 0.4 s"),
+        (
+            Report("", fetched=4200, present=800, size=21_500_000),
+            "5,000 files (21.5 MB), 4,200 fetched, 800 were there; 0.4 s",
+        ),
+        (Report("", failed=3), "0 files (0 bytes), 3 failed; 0.4 s"),
+    ],
+)
+def test_people_read_one_line(report, line):
+    assert report.in_words(0.4) == line
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1 MB"),
+        (123_456_789, "123 MB"),
+        (5 * 10**12, "5 TB"),
+        (10**19, "10,000 PB"),
+    ],
+)
+def test_bytes_in_words(size, text):
+    assert in_bytes(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.96, "10 s"), (59, "59 s"), (61, "1 min 1 s"), (7260, "2 h 1 min")]
+)
+def test_seconds_in_words(seconds, text):
+    assert in_seconds(seconds) == text
+
+
+def test_reports_of_shards_merge():
+    one = {"directory": "d", "files": 2, "bytes": 5, "bundles": ["x", "y"], "manifest": "m", "failed": []}
+    two = {"directory": "d", "files": 3, "bytes": 7, "bundles": ["y", "z"], "failed": [{"name": "a", "error": "b"}]}
+    assert Report.merge([one, two, two]) == {
+        "directory": "d",
+        "files": 8,
+        "bytes": 19,
+        "bundles": ["x", "y", "z"],
+        "manifest": "m",
+        "failed": two["failed"] * 2,
+    }
+    assert one["failed"] == []
+    assert Report.merge([one, {**two, "directory": "e"}])["directory"] == ["d", "e"]
+    assert list(Report.merge([one]))[-1] == "failed"
+
+
+@pytest.mark.parametrize("documents", [[], [{}], [{"failed": 3}], [["a"]]])
+def test_what_is_no_report_does_not_merge(documents):
+    with pytest.raises(UsageError):
+        Report.merge(documents)
