@@ -10,9 +10,9 @@ from pathlib import Path
 KIBIBYTE, MEBIBYTE, GIBIBYTE = 2**10, 2**20, 2**30
 LARGE = MEBIBYTE  # files from this size on are large: they are not kept in memory
 VERSION = "2019-08-01T200147.836832Z"
-# The kinds of files: 1-8 KiB alone in their bundle, 1-8 KiB with others in it, 1 KiB, 8 MiB, 1 GiB.
+# The kinds of files: 1-8 KiB, alone in a bundle and with 19 others; 1 KiB, as three reads are; 8 MiB; 1 GiB.
 SMALL, BUNDLED, TINY, MEDIUM, HUGE = range(5)
-FILES_OF_A_BUNDLE = (1, 20, 1, 1, 1)
+FILES_OF_A_BUNDLE = (1, 20, 3, 1, 1)
 COLUMNS = ("bundle_uuid", "bundle_version", "file_name", "file_uuid", "file_version", "file_sha256", "file_size")
 STORE = Path(".hca", "v2", "files_2_4")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import time
@@ -93,13 +94,14 @@ class Exchange:
 
     def __init__(self, arrived: Callable[[int], None], most_a_second: float | None = None) -> None:
         self.curl = curl = pycurl.Curl()
+        self._headers = io.BytesIO()  # libcurl writes to it; a function of ours for each line would take longer
         self._arrived = arrived
         self._options: tuple[tuple[int, Any], ...] = ()
         self._sent: list[str] | None = None
         self.most_silent = 0.0
         for option, value in (
             (pycurl.WRITEFUNCTION, self._body),
-            (pycurl.HEADERFUNCTION, self._header),
+            (pycurl.WRITEHEADER, self._headers),
             (pycurl.NOSIGNAL, 1),
             (pycurl.USERAGENT, f"hca/{__version__}"),
             (pycurl.PATH_AS_IS, 1),
@@ -131,6 +133,8 @@ class Exchange:
         self.reason = ""
         self.failure: Exception | None = None  # why we broke off
         self.problem: list[bytes] | None = None  # the body of what is no content
+        self._headers.seek(0)
+        self._headers.truncate()
         self._head = b""
         self._take: Callable[[bytes], None] | None = None
         self._skip = 0
@@ -149,24 +153,20 @@ class Exchange:
 
     def all_headers(self) -> dict[str, str]:
         """Return all headers of the answer."""
-        pairs = (line.partition(":") for line in self._head.decode("latin-1").splitlines())
+        pairs = (line.partition(":") for line in self._head.decode("latin-1").splitlines()[1:])
         return {name.strip(): value.strip() for name, _, value in pairs}
 
-    def _header(self, line: bytes) -> None:
-        self.heard = time.monotonic()
-        if line.startswith(b"HTTP/"):
-            told = _STATUS.match(line)
-            self.status = int(told[1]) if told else 0
-            self.reason = told[2].decode("latin-1") if told else ""
-            # Another answer may have come before: that of a proxy which made a tunnel, or "100 Continue".
-            self._head, self._take, self.problem = b"\n", None, None
-        elif line not in (b"\r\n", b"\n"):
-            self._head += line
-        elif self.status >= 200:
-            self._begin()
-
-    def _begin(self) -> None:
-        """Decide, now that the headers are there, what becomes of the body."""
+    def begin(self) -> None:
+        """Read the headers, and decide what becomes of the body; nothing if that is done or there are none."""
+        if self.status:
+            return
+        # Another answer may have come before: that of a proxy which made a tunnel, or "100 Continue".
+        blocks = self._headers.getvalue().rstrip().rpartition(b"\r\n\r\n")
+        told = _STATUS.match(blocks[2])
+        if told is None:
+            return
+        self._head = blocks[2]
+        self.status, self.reason = int(told[1]), told[2].decode("latin-1")
         try:
             self._skip = self.job.answered(self)
         except Exception as error:  # noqa: BLE001 - libcurl's callbacks must not raise; told when the request ends
@@ -179,6 +179,7 @@ class Exchange:
 
     def _body(self, piece: bytes) -> int | None:
         self.heard = time.monotonic()
+        self.begin()
         if self._take is not None:
             length = len(piece)
             if self._skip:

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hca_core.errors import HCAError, NetworkError
-from hca_core.transfer import links, parts, seal
+from hca_core.transfer import descriptors, links, parts, seal
 from hca_core.transfer.values import Result, Settings, Transfer
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hca_core.transfer.pace import Pace
 
 _WAKE_SECONDS = 0.2
+_AHEAD = 256  # files that wait for a connection: so the threads need not talk to each other for each of them
 _MOST_PARKED = 5000  # files that wait for their service, beside those that are being fetched
 _READ_AT_ONCE = 4 * 1024 * 1024  # bytes of a file on the disk that the thread of the caller may stop to hash
 _DEFAULT = Settings()
@@ -207,7 +208,7 @@ class _Machinery:
 
     def is_full(self, under_way: int) -> bool:
         """Tell whether no more should be taken in now."""
-        return under_way >= self._pace.parked + 4 * self._pace.limit + 16 or under_way >= _MOST_PARKED
+        return under_way >= self._pace.parked + 4 * self._pace.limit + _AHEAD or under_way >= _MOST_PARKED
 
     def put(self, transfer: Transfer) -> None:
         """Begin with a transfer."""
@@ -229,10 +230,11 @@ class _Machinery:
                 return
             lane = self._lanes.get(name)
             if lane is None:
-                lane = self._lanes[name] = self._make_lane(
-                    f"transfer-{name}", self._pace, self._rate, self._ended, self._done, self._arrived
-                )
+                lane = self._lanes[name] = descriptors.patiently(lambda: self._new_lane(name), self._ended)
             lane.put(job)
+
+    def _new_lane(self, name: str) -> Lane:
+        return self._make_lane(f"transfer-{name}", self._pace, self._rate, self._ended, self._done, self._arrived)
 
     def _open_loop(self) -> None:
         while (job := self._to_open.get()) is not None and not self._ended.is_set():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +11,7 @@ import requests.structures  # noqa: TID253 - loaded with the engine only
 from hca_core import answers, http, log
 from hca_core.content import Quota
 from hca_core.errors import HCAError, IntegrityError, NetworkError, ServiceError, service_error
-from hca_core.transfer import curls
+from hca_core.transfer import curls, descriptors
 from hca_core.transfer.sinks import SMALL, Held, Kept
 from hca_core.transfer.values import Result
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 _NO_CONTENT = -1  # what comes is a problem, or nothing that matters
 _TOOK_TOO_LONG = 408  # what some servers answer when a request came too slowly
-_FULL_UP_SECONDS = 0.2
-_MOST_FULL_UP = 50
 
 
 class Step(NamedTuple):
@@ -51,7 +48,8 @@ class Job:
 
     __slots__ = (
         "_afresh", "_asked", "_failing_since", "_full_up", "_hops", "_hosts", "_patience", "_quota",
-        "_redirect", "_refused", "_request", "_token", "fetched", "sink", "split", "terms", "transfer", "was_split",
+        "_redirect", "_refused", "_request", "_token", "_validator", "fetched", "sink", "split", "terms",
+        "transfer", "was_split",
     )  # fmt: skip
 
     def __init__(self, transfer: Transfer, settings: Settings, listing: parts.Listing, hosts: Hosts) -> None:
@@ -69,6 +67,7 @@ class Job:
         self._refused = False
         self._token = ""
         self._afresh = False
+        self._validator = ""  # of what came, where there is no digest to find out by
         self._full_up = 0
         self._hosts = hosts
         self._failing_since = 0.0  # when nothing has come of what was tried; 0: something has
@@ -80,18 +79,9 @@ class Job:
 
     def open(self, stopped: threading.Event) -> None:
         """Take up what an earlier run left of a large file. Raises OSError, KeyboardInterrupt."""
-        for _ in range(_MOST_FULL_UP):
-            try:
-                if isinstance(self.sink, Kept):
-                    self.sink.open(stopped)
-                return
-            except OSError as error:
-                if error.errno not in (errno.EMFILE, errno.ENFILE):
-                    raise
-                failure = error
-            if stopped.wait(_FULL_UP_SECONDS):
-                raise KeyboardInterrupt
-        raise failure
+        sink = self.sink
+        if isinstance(sink, Kept):
+            descriptors.patiently(lambda: sink.open(stopped), stopped)
 
     @property
     def is_whole(self) -> bool:
@@ -101,6 +91,8 @@ class Job:
     def ready(self) -> tuple[http.Session, str, list[str]]:
         """Return what to ask next: session, URL, headers. Raises HCAError."""
         if not self._redirect:
+            if self.transfer.digest is None and not self._validator and self.sink.got:
+                self.sink.afresh()  # nobody could tell whether what comes now belongs to what came before
             self._asked = self.sink.got
             self._request = self._next_request()
             self._hops = 0
@@ -128,6 +120,8 @@ class Job:
 
         Raises IntegrityError, NetworkError if the body is of no use.
         """
+        if exchange.status in (200, 206) and self.transfer.digest is None:
+            self._compare(exchange.header("ETag") or exchange.header("Last-Modified"))
         if exchange.status == 206:
             return self._asked - self._range_start(exchange)
         if exchange.status == 200:
@@ -137,6 +131,12 @@ class Job:
                 self._check_total(int(told) + begins, whole=not begins)
             return self._asked - begins
         return _NO_CONTENT
+
+    def _compare(self, validator: str) -> None:
+        """Raise IntegrityError if the object is another one than that whose beginning is here (RFC 9110 §8.8)."""
+        if self._asked and validator != self._validator:
+            raise IntegrityError(f"{self.transfer.name}: it was changed while it was fetched")
+        self._validator = validator
 
     def _range_start(self, exchange: Exchange) -> int:
         told = exchange.header("Content-Range")
@@ -157,6 +157,7 @@ class Job:
 
     def ended(self, exchange: Exchange, error: curls.BrokenError | None) -> Step:
         """Return what comes next after a request ended; `error` is what libcurl reported. Raises OSError."""
+        exchange.begin()  # an answer without a body has not been looked at
         self.fetched += exchange.content
         if exchange.status:
             self._hosts.answered(exchange.where)
@@ -296,9 +297,9 @@ class Job:
         """Return the next step after this process had no file descriptor left; raise `error` if that does not end."""
         self._redirect = ""
         self._full_up += 1
-        if self._full_up > _MOST_FULL_UP:
+        if self._full_up > descriptors.MOST_WAITS:
             raise error
-        return Step(wait=_FULL_UP_SECONDS, crowded=True)
+        return Step(wait=descriptors.WAIT_SECONDS, crowded=True)
 
 
 def _where(exchange: Exchange) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import heapq
 import itertools
-import selectors
+import os
 import socket
 import threading
 import time
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pycurl  # noqa: TID253 - loaded with the engine only
 
 from hca_core.errors import HCAError, IntegrityError
-from hca_core.transfer import curls, pieces
+from hca_core.transfer import curls, descriptors, pieces, sockets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hca_core.transfer.pace import Pace, Rate
     from hca_core.transfer.values import Result
 
+_TOLD_AT_ONCE = 64  # results
+_TOLD_SECONDS = 0.02
 _LONGEST_SLEEP = 1.0  # seconds; also how often silence is looked for, at least
 
 
@@ -62,14 +64,14 @@ class Lane:
         self._waker, self._wakes = socket.socketpair()
         self._waker.setblocking(False)
         self._wakes.setblocking(False)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._wakes, selectors.EVENT_READ)
-        self._multi = pycurl.CurlMulti()
+        self._sockets = sockets.watcher()
+        self._sockets.change(self._wakes.fileno(), sockets.READ)
+        self._multi = _multi()
         self._due: float | None = None  # when libcurl wants to be called
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         self._multi.setopt(pycurl.M_MAXCONNECTS, 512)
-        self._looked = time.monotonic()
+        self._looked = self._told = time.monotonic()
         self._look_every = _LONGEST_SLEEP
         # A daemon: a thread that waits for a silent server must not keep the process alive after Ctrl-C.
         self.thread = threading.Thread(target=self._run, daemon=True, name=name)
@@ -99,13 +101,20 @@ class Lane:
                 self._begin()
                 self._turn()
                 self._look_for_silence()
-                if self._results:
-                    self._done(self._results)
-                    self._results = []
+                self._tell_results()
         except BaseException as error:  # noqa: BLE001 - carried to who waits for the results
             self._done([*self._results, error])
         finally:
             self._end()
+
+    def _tell_results(self) -> None:
+        """Hand over results: many at once, as the thread that gets them and this one take Python's lock in turns."""
+        if not self._results:
+            return
+        now = time.monotonic()
+        if len(self._results) >= _TOLD_AT_ONCE or now - self._told >= _TOLD_SECONDS or not self._jobs:
+            self._done(self._results)
+            self._results, self._told = [], now
 
     def _begin(self) -> None:
         """Begin what may be begun."""
@@ -170,13 +179,14 @@ class Lane:
             now = time.monotonic()
             for exchange in self._busy.values():
                 exchange.heard = now
-        events = self._selector.select(0 if self._inbox or self._results else self._patience())
+        events = self._sockets.wait(0 if self._inbox else self._patience())
+        self._sleeps = False
         multi = self._multi
-        for key, mask in events:
-            if key.fileobj is self._wakes:
+        for descriptor, what in events:
+            if descriptor == self._wakes.fileno():
                 self._wakes.recv(4096)
             else:
-                multi.socket_action(key.fd, mask)  # selectors and libcurl count alike: 1 reads, 2 writes
+                multi.socket_action(descriptor, what)
         if self._due is not None and time.monotonic() >= self._due:
             self._due = None
             multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
@@ -191,7 +201,7 @@ class Lane:
         seconds = min(moments) - time.monotonic() if moments else _LONGEST_SLEEP
         if self._ready and (pause := self._pace.paused()):
             seconds = min(seconds, pause)
-        return max(0.0, min(seconds, self._look_every))
+        return max(0.0, min(seconds, _TOLD_SECONDS if self._results else self._look_every))
 
     def _gather(self) -> None:
         """Take what libcurl has finished."""
@@ -200,12 +210,15 @@ class Lane:
         while left:
             left, good, bad = multi.info_read()
             for curl in good:
-                self._finish(self._busy.pop(curl), 0, "")
+                self._finish(curl, 0, "")
             for curl, code, text in bad:
-                self._finish(self._busy.pop(curl), code, text)
+                self._finish(curl, code, text)
 
-    def _finish(self, exchange: Exchange, code: int, text: str) -> None:
-        self._multi.remove_handle(exchange.curl)
+    def _finish(self, curl: pycurl.Curl, code: int, text: str) -> None:
+        exchange = self._busy.pop(curl, None)
+        if exchange is None:
+            return  # a piece that was given up just now, together with one before it
+        self._multi.remove_handle(curl)
         self._settle(exchange, curls.broken(exchange, code, text) if code else None)
 
     def _settle(self, exchange: Exchange, error: curls.BrokenError | None) -> None:
@@ -229,7 +242,8 @@ class Lane:
             if not self._ready and self._pace.has_room() and self._rate.is_free():
                 self._split(exchange, now - exchange.began)
         for exchange in [one for one in self._busy.values() if now - one.heard > one.most_silent]:
-            del self._busy[exchange.curl]
+            if self._busy.pop(exchange.curl, None) is None:
+                continue  # a piece that was given up together with one before it
             self._multi.remove_handle(exchange.curl)  # which closes the connection
             text = f"{exchange.where} sent nothing for {exchange.most_silent:g} s"
             self._settle(exchange, curls.BrokenError(text))
@@ -296,15 +310,7 @@ class Lane:
 
     def _watch(self, what: int, descriptor: int, multi: object, data: object) -> None:
         """Do as libcurl says which sockets it waits for."""
-        if what == pycurl.POLL_REMOVE:
-            try:
-                self._selector.unregister(descriptor)
-            except (KeyError, ValueError):
-                pass
-        elif descriptor in self._selector.get_map():
-            self._selector.modify(descriptor, what)
-        else:
-            self._selector.register(descriptor, what)
+        self._sockets.change(descriptor, 0 if what == pycurl.POLL_REMOVE else what)
 
     def _set_timer(self, milliseconds: int) -> None:
         self._due = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
@@ -318,9 +324,17 @@ class Lane:
         for exchange in (*self._busy.values(), *self._idle):
             exchange.curl.close()
         self._multi.close()
-        self._selector.close()
+        self._sockets.close()
         self._wakes.close()
         self._waker.close()
+
+
+def _multi() -> pycurl.CurlMulti:
+    """Return a new event loop of libcurl. Raises OSError if there is no file descriptor for it."""
+    try:
+        return pycurl.CurlMulti()
+    except pycurl.error as error:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE)) from error
 
 
 def _guarded(job: Job, work: Callable[[], Step]) -> Step:
@@ -328,6 +342,6 @@ def _guarded(job: Job, work: Callable[[], Step]) -> Step:
     try:
         return work()
     except OSError as error:
-        if error.errno not in (errno.EMFILE, errno.ENFILE):
+        if not descriptors.are_used_up(error):
             raise
         return job.crowded(error)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hca_core.errors import HCAError, NetworkError
 from hca_core.transfer import curls
 from hca_core.transfer.jobs import Job, Step
+from hca_core.transfer.sinks import Kept
 
 if TYPE_CHECKING:
     from hca_core.transfer.curls import Exchange
@@ -95,6 +96,7 @@ class Piece(Job):
 
     def ended(self, exchange: Exchange, error: curls.BrokenError | None) -> Step:
         """Return what comes next after a request ended."""
+        exchange.begin()
         if self.is_whole:
             self.fetched += exchange.content
             return self.complete()
@@ -170,7 +172,8 @@ def may_split(job: Job, exchange: Exchange, seconds: float) -> bool:
     return (
         seconds >= MEASURE_SECONDS
         and left >= WORTH_IT
-        and not job.is_small
+        and isinstance(job.sink, Kept)
+        and job.transfer.digest is not None  # or pieces of two objects might be put together
         and not job.was_split
         and exchange.content < seconds * _FAST
         and job.terms[0].connections > 1

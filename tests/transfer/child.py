@@ -12,6 +12,7 @@ import os
 import pkgutil
 import resource
 import sys
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,6 +59,8 @@ def run(order: dict[str, Any]) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["limits"]["files"],) * 2)
     if "size" in order.get("limits", {}):
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["limits"]["size"],) * 2)
+    if "hoard" in order:
+        hoard(order["hoard"])
     if "user" in order:
         os.setgroups([])
         os.setgid(order["user"])
@@ -91,6 +94,12 @@ def run(order: dict[str, Any]) -> int:
         status = 1
     sys.stderr.flush()
     return status
+
+
+def hoard(count: int) -> None:
+    """Hold so many file descriptors open for half a second, as another part of a program may."""
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(count)]
+    threading.Timer(0.5, lambda: [os.close(one) for one in held]).start()
 
 
 def jumping(seconds: float) -> None:

@@ -53,20 +53,20 @@ TABLE = os.environ.get("HCA_FAULT_TABLE", "")
 @pytest.fixture
 def record() -> Callable[..., None]:
     """A function that adds a line to the fault table, if `HCA_FAULT_TABLE` names a file for it (see fault_table.py)."""
+    return _record
 
-    def add(fault: str, tried: int, outcome: str, *, lost: int = 0, again: int = 0) -> None:
-        if TABLE:
-            line = {"fault": fault, "tried": tried, "outcome": outcome, "lost": lost, "again": again}
-            with open(TABLE, "a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line) + "\n")
 
-    return add
+def _record(fault: str, tried: int, outcome: str, *, lost: int = 0, again: int = 0) -> None:
+    if TABLE:
+        line = {"fault": fault, "tried": tried, "outcome": outcome, "lost": lost, "again": again}
+        with open(TABLE, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
     """Count a test of the table that failed as one loss: it did not come to its own line."""
     report = yield
     if report.failed and "record" in getattr(item, "fixturenames", ()):
-        item.funcargs["record"](item.name, 1, "FAILED", lost=1)  # type: ignore[attr-defined]
+        _record(item.name, 1, "FAILED", lost=1)
     return report

@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 PIECE = 64 * 1024
@@ -75,6 +76,7 @@ class Server:
         self.port = self._socket.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(self._keep)
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         if listening:
@@ -123,6 +125,11 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _keep(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Keep an error that nobody waited for, unless it is that a client went away."""
+        if not isinstance(context.get("exception"), (OSError, type(None))):
+            self.errors.append(context["exception"])
 
     async def _end(self) -> None:
         for task in self._tasks:

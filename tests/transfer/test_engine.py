@@ -357,8 +357,8 @@ def test_a_generator_that_is_closed_stops_everything(server, remote, data):
     for name in names:
         server.put(name, data, always=gate)
     before = set(threading.enumerate())
-    wanted = [remote.file("/first", SMALL), *(remote.file(name, data) for name in names)]
-    results = fetch(wanted, Settings(jobs=2))
+    held, *others = (remote.file(name, data) for name in names)
+    results = fetch([held, remote.file("/first", SMALL), *others], Settings(jobs=2))
     assert next(results).transfer.name == "/first"
     server.wait_for(2)
     results.close()
@@ -423,7 +423,7 @@ def test_transfers_are_taken_as_they_are_needed(server, remote):
     for done, result in enumerate(fetch(transfers(), Settings(jobs=4)), 1):
         assert result.status == "fetched"
         most = max(most, given - done)
-    assert most <= 100
+    assert most <= 400
 
 
 def test_memory_does_not_grow_with_the_file(server, remote):
