@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hca_core.transfer.values import Request, Settings, Transfer
 
 _NO_CONTENT = -1  # what comes is a problem, or nothing that matters
+# A redirect may lead to another host: what else a source sends, a key perhaps, is for the one it asks.
+_FOR_EVERYBODY = frozenset({"range", "accept", "accept-encoding", "if-range"})
 _TOOK_TOO_LONG = 408  # what some servers answer when a request came too slowly
 
 
@@ -99,7 +101,11 @@ class Job:
         request = self._request
         session = request.session
         url = self._redirect or curls.spelled_out(session, request.url)
-        headers = [f"{name}: {value}" for name, value in request.headers.items()]
+        headers = [
+            f"{name}: {value}"
+            for name, value in request.headers.items()
+            if not self._redirect or name.lower() in _FOR_EVERYBODY
+        ]
         self._token = (request.authenticated and session.authorization(url)) or ""
         if self._token:
             headers.append(f"Authorization: {self._token}")

@@ -191,7 +191,7 @@ def test_the_table_reads_metadata_only(plugin, hca):
         "weather",
         "raise RuntimeError('imported')",
         version="2.3",
-        entry_points={"hca.commands.dss": {"verify": "hca_weather:verify"}},
+        entry_points={"hca.commands.dss": {"audit": "hca_weather:verify"}},
     )
     outcome = hca("plugins", "--output", "json")
     assert outcome.exit_status == 0
@@ -203,7 +203,7 @@ def test_the_table_reads_metadata_only(plugin, hca):
         "state": "ok",
         "location": str(folder),
     }
-    assert rows["dss verify"]["distribution"] == "hca-plugin-weather"
+    assert rows["dss audit"]["distribution"] == "hca-plugin-weather"
     assert rows["dss"]["location"].endswith("plugins/dss (editable)")
     assert not [name for name in sys.modules if name.endswith("_weather")]
     header = hca("plugins").stdout.splitlines()[0].split()
@@ -234,19 +234,19 @@ def test_a_command_of_ones_own(plugin, hca):
 
 
 def test_a_subcommand_inside_another_plugins_group(plugin, hca):
-    verify = command_that_says("verified")
-    plugin("weather", entry_points={"hca.commands.dss": {"verify": verify}}, summary="Tells the weather.")
-    assert "verify" in hca("dss", "--help").stdout
-    assert hca("dss", "verify").stdout == "verified\n"
+    audit = command_that_says("verified")
+    plugin("weather", entry_points={"hca.commands.dss": {"audit": audit}}, summary="Tells the weather.")
+    assert "audit" in hca("dss", "--help").stdout
+    assert hca("dss", "audit").stdout == "verified\n"
     assert hca("dss", "get-bundle", "--help").exit_status == 0
 
 
 def test_a_broken_subcommand_harms_nobody(plugin, hca):
     storm = {"hca_storm": "raise RuntimeError('storm')"}
-    plugin("weather", "", modules=storm, entry_points={"hca.commands.dss": {"verify": "hca_storm:v"}})
-    outcome = hca("dss", "verify")
+    plugin("weather", "", modules=storm, entry_points={"hca.commands.dss": {"audit": "hca_storm:v"}})
+    outcome = hca("dss", "audit")
     assert outcome.exit_status == 8
-    assert outcome.stderr.startswith("hca: plugin 'verify' (hca-plugin-weather 1.0) can't be used: RuntimeError: storm")
+    assert outcome.stderr.startswith("hca: plugin 'audit' (hca-plugin-weather 1.0) can't be used: RuntimeError: storm")
     for words in (["dss", "--help"], ["dss", "create-version"], ["dss", "get-bundle", "--help"]):
         assert (hca(*words).exit_status, hca(*words).stderr) == (0, "")
 

@@ -248,7 +248,7 @@ def test_a_plugin_is_there_for_one_test(plugin, hca):
 
 def test_a_plugin_from_source_with_more_entry_points(plugin, hca):
     @click.command()
-    def verify():
+    def audit():
         click.echo("verified")
 
     source = "import hca_weather_parts\nfrom hca_core import hookimpl\n"
@@ -258,10 +258,10 @@ def test_a_plugin_from_source_with_more_entry_points(plugin, hca):
         "weather",
         source,
         modules={"hca_weather_parts": parts},
-        entry_points={"hca.commands.dss": {"verify": verify}},
+        entry_points={"hca.commands.dss": {"audit": audit}},
     )
     assert hca("weather").stdout == "from source\n"
-    assert hca("dss", "verify").stdout == "verified\n"
+    assert hca("dss", "audit").stdout == "verified\n"
     assert "hca_weather_parts" in sys.modules
     plugin.undo()
     assert "hca_weather_parts" not in sys.modules

@@ -63,8 +63,9 @@ def test_a_slow_connection_is_joined_by_others(server, remote, record):
     record("pieces over several slow connections", 1, "arrives")
 
 
-def test_a_fast_connection_stays_alone(server, remote):
-    server.put("/file", DATA)
+def test_a_fast_connection_stays_alone(server, remote, monkeypatch):
+    monkeypatch.setattr(pieces, "_FAST", RATE / 2)
+    server.put("/file", DATA, always=faults.paced(2 * RATE))
     remote.arrive({"/file": DATA})
     assert server.ranges("/file") == [None]
 

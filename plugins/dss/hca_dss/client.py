@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from hca_core import versions
 from hca_core.content import Promise
@@ -237,15 +237,18 @@ class DSSClient(ServiceClient):
 
         return events.read(self, replica, from_date, to_date)
 
-    def file_request(self, uuid: str, version: str, replica: str, offset: int = 0) -> Request:
-        """Return the request for the content of a file from byte `offset` on. Raises HCAError."""
+    def file_request(
+        self, uuid: str, version: str, replica: str, offset: int = 0, length: int | None = None
+    ) -> Request:
+        """Return the request for `length` bytes of a file, or all, from byte `offset` on. Raises HCAError."""
         from hca_core.transfer import Request, range_from
 
         operation = self.api.operations["get_file"]
         if operation.secured:
             self._check_login()
-        query = urlencode({"replica": replica, "version": version})
-        headers = {"Accept-Encoding": "identity", **range_from(offset)}
+        # Asked for each of what may be a million files; urlencode would take four times as long.
+        query = f"replica={quote(replica, safe='')}&version={quote(version, safe='')}"
+        headers = {"Accept-Encoding": "identity", **range_from(offset, length)}
         return Request(f"{self.url(operation, {'uuid': uuid})}?{query}", self.session, headers, operation.secured)
 
     def promise(self, response: Response) -> Promise:

@@ -30,10 +30,18 @@ class FileSource(NamedTuple):
 
     def request(self, offset: int, *, anew: bool = False) -> Request:
         """Return the request for the bytes from `offset` on. Raises HCAError."""
+        return self._asking(offset, None, "" if anew else self.signed)
+
+    def piece(self, offset: int, length: int) -> Request:
+        """Return the request for `length` bytes from `offset` on. Raises HCAError."""
+        return self._asking(offset, length, self.signed)
+
+    def _asking(self, offset: int, length: int | None, signed: str) -> Request:
         client = self.service.client
-        if self.signed and not anew:
-            return Request(self.signed, client.session, {"Accept-Encoding": "identity", **range_from(offset)})
-        found: Request = client.file_request(self.uuid, self.version, self.replica, offset)
+        if signed:
+            headers = {"Accept-Encoding": "identity", **range_from(offset, length)}
+            return Request(signed, client.session, headers)
+        found: Request = client.file_request(self.uuid, self.version, self.replica, offset, length)
         return found
 
     def direct(self) -> str:
