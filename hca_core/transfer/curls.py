@@ -45,7 +45,11 @@ class Routes:
 
     def to(self, session: http.Session, url: str) -> Route:
         """Return the way to `url`, which all readers must read alike. Raises UsageError if none is allowed."""
-        end = min((at for at in (url.find("/", 8), url.find("?", 8)) if at >= 0), default=len(url))
+        end = url.find("/", 8)
+        if end < 0:
+            end = url.find("?", 8)
+        if end < 0:
+            end = len(url)
         key = (id(session), url[:end])
         route = self._known.get(key)
         if route is None:

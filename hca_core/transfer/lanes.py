@@ -84,7 +84,7 @@ class Lane:
 
     def wake(self) -> None:
         """Make the thread look around."""
-        if self._sleeps:
+        if self._sleeps and threading.current_thread() is not self.thread:  # which looks around by itself
             self._sleeps = False
             try:
                 self._waker.send(b"x")
@@ -179,17 +179,20 @@ class Lane:
             now = time.monotonic()
             for exchange in self._busy.values():
                 exchange.heard = now
+        multi = self._multi
+        if self._due is not None and time.monotonic() >= self._due:
+            self._due = None
+            multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        began = time.monotonic()
         events = self._sockets.wait(0 if self._inbox else self._patience())
         self._sleeps = False
-        multi = self._multi
+        if self._ready:
+            self._pace.idled(time.monotonic() - began)
         for descriptor, what in events:
             if descriptor == self._wakes.fileno():
                 self._wakes.recv(4096)
             else:
                 multi.socket_action(descriptor, what)
-        if self._due is not None and time.monotonic() >= self._due:
-            self._due = None
-            multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         if self._busy:
             self._gather()
 

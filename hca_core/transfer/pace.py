@@ -10,6 +10,7 @@ FIRST = 16
 MOST = 128
 _MEASURE_SECONDS = 0.2
 _TRY_AGAIN_SECONDS = 5.0
+_IDLE_SHARE = 0.25
 _WORTH_IT = 1.1  # so much more must come of twice the connections, or they do not stay
 _FILE_BYTES = 65_536  # what a small file counts for, beside its bytes: the requests it takes
 
@@ -34,7 +35,7 @@ class Pace:
         self._halved_at = -1.0
         self._done = 0
         self._measured_at = time.monotonic()
-        self._was_full = False
+        self._idle = 0.0
         self._before: tuple[int, float] | None = None  # the limit before the last step, and what came of it
         self._try_at = 0.0
 
@@ -44,7 +45,6 @@ class Pace:
             if self.busy < self.limit:
                 self.busy += 1
                 return True
-            self._was_full = True
             self._hungry[who] = call
             return False
 
@@ -89,6 +89,10 @@ class Pace:
             self.limit = max(1, min(self.limit - 1, self.busy))
             self._before = None
 
+    def idled(self, seconds: float) -> None:
+        """Note that somebody slept for so long, with work to do and no connection to do it with."""
+        self._idle += seconds
+
     def arrived(self, size: int) -> None:
         """Note that a file is done, or `size` bytes more of a large one."""
         self._done += _FILE_BYTES + size  # a lost update between threads does not matter here
@@ -102,9 +106,10 @@ class Pace:
             return
         with self._lock:
             score = self._done / (now - self._measured_at)
-            full, self._was_full = self._was_full, False
+            # Where this process has no time left, more connections would only take more of it.
+            is_idle, self._idle = self._idle > _IDLE_SHARE * (now - self._measured_at), 0.0
             self._done, self._measured_at = 0, now
-            if full and now >= self._try_at:
+            if is_idle and now >= self._try_at:
                 self._step(score, now)
 
     def _step(self, score: float, now: float) -> None:

@@ -33,29 +33,34 @@ class _Epoll:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._known: set[int] = set()
+        self._known: dict[int, int] = {}  # what is waited for; 0: nothing any more, but the system does not know yet
 
     def change(self, descriptor: int, what: int) -> None:
+        if not what:
+            # Nearly always it is waited for again at once: for the next answer of the same connection.
+            self._known[descriptor] = 0
+            return
         mask = (select.EPOLLIN if what & READ else 0) | (select.EPOLLOUT if what & WRITE else 0)
         if descriptor in self._known:
-            if what:
-                self._epoll.modify(descriptor, mask)
-                return
-            self._known.discard(descriptor)
             try:
-                self._epoll.unregister(descriptor)
-            except OSError:
-                pass  # closed already
-        elif what:
+                self._epoll.modify(descriptor, mask)
+            except FileNotFoundError:  # it was closed meanwhile, and this is another one of that number
+                self._epoll.register(descriptor, mask)
+        else:
             self._epoll.register(descriptor, mask)
-            self._known.add(descriptor)
+        self._known[descriptor] = what
 
     def wait(self, seconds: float) -> list[tuple[int, int]]:
-        # What is neither is an error or an end: whoever reads or writes finds out.
-        return [
-            (descriptor, (READ if mask & ~select.EPOLLOUT else 0) | (WRITE if mask & ~select.EPOLLIN else 0))
-            for descriptor, mask in self._epoll.poll(seconds)
-        ]
+        found = []
+        for descriptor, mask in self._epoll.poll(seconds):
+            if self._known.get(descriptor):
+                # What is neither is an error or an end: whoever reads or writes finds out.
+                what = (READ if mask & ~select.EPOLLOUT else 0) | (WRITE if mask & ~select.EPOLLIN else 0)
+                found.append((descriptor, what))
+            else:
+                self._known.pop(descriptor, None)
+                self._epoll.unregister(descriptor)
+        return found
 
     def close(self) -> None:
         self._epoll.close()

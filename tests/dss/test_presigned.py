@@ -13,6 +13,7 @@ import pytest
 from hca_core.errors import ExitStatus
 from hca_core.testing import reply
 from hca_core.transfer import Service
+from hca_dss import presigned
 from hca_dss.client import DSSClient
 from hca_dss.source import FileSource
 
@@ -21,6 +22,18 @@ PAGED = {"X-OpenAPI-Paginated-Content-Key": "bundle.files"}
 
 def document(bundle: Any, files: list[dict[str, Any]]) -> dict[str, Any]:
     return {"bundle": {"uuid": bundle.uuid, "version": bundle.version, "creator_uid": 1, "files": files}}
+
+
+@pytest.fixture(autouse=True)
+def _small_bundles(monkeypatch):
+    """Bundles of few files are worth asking for."""
+    monkeypatch.setattr(presigned, "FEWEST", 4)
+
+
+@pytest.fixture
+def few_rows(monkeypatch):
+    """Four rows of a bundle are worth asking for."""
+    monkeypatch.setattr(presigned, "FEWEST", 2)
 
 
 @pytest.fixture
@@ -218,6 +231,7 @@ def test_bytes_from_a_signed_address_are_checked_too(signing, shelf, hca):
 # Manifests
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_rows_of_one_bundle_are_signed_together(signing, shelf, hca, asked, write_manifest):
     first, second = signing(*files_of(shelf, 10)), signing(*files_of(shelf, 4, size=60))
     assert by_manifest(hca, write_manifest([*first.rows(), *second.rows()])).exit_status == 0
@@ -232,12 +246,14 @@ def test_a_few_rows_of_a_bundle_are_looked_up(signing, shelf, hca, asked, write_
     assert asked() == {"files": 3, "blobs": 3}
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_rows_that_are_less_than_half_of_their_bundle_are_looked_up(signing, shelf, hca, asked, write_manifest):
     bundle = signing(*files_of(shelf, 10))
     assert by_manifest(hca, write_manifest(bundle.rows()[:4])).exit_status == 0
     assert asked() == {"listings": 1, "files": 4, "blobs": 4}
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_rows_whose_bundle_is_gone_are_looked_up(shelf, hca, asked, write_manifest):
     bundle = shelf.bundle(*files_of(shelf, 5))
     shelf.service.on("GET", f"/v1/bundles/{bundle.uuid}")._answers.clear()

@@ -18,7 +18,7 @@ from typing import Any
 
 from hca_core import http, transfer
 from hca_core.errors import HCAError
-from hca_core.transfer import Address, Service, Settings, Transfer, fetch, parts, pieces
+from hca_core.transfer import Address, Service, Settings, Transfer, fetch, parts
 
 for _module in pkgutil.iter_modules(transfer.__path__):
     importlib.import_module(f"hca_core.transfer.{_module.name}")
@@ -67,9 +67,10 @@ def run(order: dict[str, Any]) -> int:
         os.setuid(order["user"])
     if "clock" in order:
         jumping(order["clock"])
-    for name, value in order.get("pieces", {}).items():
-        setattr(pieces, name, value)
-    session = http.Session(http.Policy(connect_timeout=5, read_timeout=0.6 if "pieces" in order else 10))
+    for name, value in order.get("constants", {}).items():
+        module, _, constant = name.rpartition(".")
+        setattr(sys.modules[f"hca_core.transfer.{module}"], constant, value)
+    session = http.Session(http.Policy(connect_timeout=5, read_timeout=order.get("read_timeout", 10)))
     service = Service("tests", client=SimpleNamespace(session=session))
     folder = order["folder"]
     wanted = [

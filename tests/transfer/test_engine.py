@@ -6,8 +6,6 @@ import hashlib
 import itertools
 import os
 import random
-import signal
-import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -16,8 +14,8 @@ import pytest
 import transfer_faults as faults
 import transfer_tools as tools
 
-from hca_core.errors import HCAError, IntegrityError, NetworkError, ServiceError
-from hca_core.transfer import Settings, Transfer, fetch, seal
+from hca_core.errors import IntegrityError, NetworkError, ServiceError
+from hca_core.transfer import Settings, fetch, seal
 
 MEBIBYTE = tools.MEBIBYTE
 SMALL = tools.noise(70_001, "small")
@@ -26,21 +24,13 @@ HALF = 3 * MEBIBYTE // 2
 BOTH = pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
 
 
-def on_disk(wanted: Transfer, data: bytes) -> Path:
-    """Put `data` where a transfer leads to."""
-    path = Path(wanted.target)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path
-
-
 # What is there already
 
 
 @BOTH
 def test_a_file_that_is_there_and_right_costs_no_request(server, remote, data):
     wanted = remote.file("/file", data)
-    path = on_disk(wanted, data)
+    path = tools.on_disk(wanted, data)
     for _ in range(2):
         (result,) = remote.fetch(wanted)
         assert (result.status, result.fetched, server.requests) == ("present", 0, [])
@@ -51,7 +41,7 @@ def test_a_file_that_is_there_and_right_costs_no_request(server, remote, data):
 def test_a_sealed_file_is_read_again_only_if_that_is_asked_for(server, remote, data):
     """The seal is as if nobody had touched it; only reading tells."""
     wanted = remote.file("/file", data)
-    path = on_disk(wanted, bytes(len(data)))
+    path = tools.on_disk(wanted, bytes(len(data)))
     seal.put(path, len(data), wanted.digest)
     assert remote.fetch(wanted)[0].status == "present"
     server.put("/file", data)
@@ -64,7 +54,7 @@ def test_a_sealed_file_is_read_again_only_if_that_is_asked_for(server, remote, d
 )
 def test_a_file_that_is_there_but_wrong_is_fetched_again(server, remote, data, there):
     wanted = remote.file("/file", data)
-    on_disk(wanted, there(data))
+    tools.on_disk(wanted, there(data))
     server.put("/file", data)
     (result,) = remote.fetch(wanted)
     remote.holds({"/file": data}, [result])
@@ -224,184 +214,6 @@ def test_a_failure_of_one_file_is_no_failure_of_others(server, remote):
     wanted = [remote.file("/missing", SMALL), *(remote.file(path, data) for path, data in contents.items())]
     outcome = {one.transfer.name: one.status for one in remote.fetch(*wanted)}
     assert outcome == {"/missing": "failed", **dict.fromkeys(contents, "fetched")}
-
-
-# Parts of other runs
-
-
-def test_the_part_of_a_dead_process_is_taken_up_in_place(server, remote):
-    wanted = remote.file("/file", LARGE)
-    inode = tools.part_of(wanted, LARGE[:HALF]).stat().st_ino
-    server.put("/file", LARGE)
-    (result,) = remote.fetch(wanted)
-    remote.holds({"/file": LARGE}, [result])
-    assert result.fetched == len(LARGE) - HALF
-    assert server.ranges("/file") == [f"bytes={HALF}-"]
-    assert os.stat(wanted.target).st_ino == inode  # not copied: a disk that is nearly full holds it once only
-
-
-def test_the_longest_of_several_parts_is_taken_up(server, remote):
-    wanted, owner = remote.file("/file", LARGE), tools.dead_owner()
-    for number, length in enumerate([10, HALF, 1000]):
-        tools.part_of(wanted, LARGE[:length], owner, number)
-    server.put("/file", LARGE)
-    remote.holds({"/file": LARGE}, remote.fetch(wanted))
-    assert server.ranges("/file") == [f"bytes={HALF}-"]
-
-
-def test_a_complete_part_costs_no_request(server, remote):
-    wanted = remote.file("/file", LARGE)
-    tools.part_of(wanted, LARGE)
-    (result,) = remote.fetch(wanted)
-    remote.holds({"/file": LARGE}, [result])
-    assert (result.fetched, server.requests) == (0, [])
-
-
-@pytest.mark.parametrize("left", [bytes(HALF), LARGE + b"longer"], ids=["corrupted", "longer"])
-@pytest.mark.parametrize("owner", ["", "elsewhere-1"], ids=["dead", "of another machine"])
-def test_a_wrong_part_heals(server, remote, left, owner):
-    wanted = remote.file("/file", LARGE)
-    tools.part_of(wanted, left, owner)
-    server.put("/file", LARGE)
-    remote.holds({"/file": LARGE}, remote.fetch(wanted))
-    assert server.ranges("/file")[-1] is None
-
-
-def test_the_part_of_a_living_process_is_copied_and_left_alone(server, remote):
-    """Its bytes may be used; when the file can't be had here, the other process must still find its part."""
-    from hca_core.transfer import parts
-
-    wanted = remote.file("/file", LARGE)
-    left = tools.part_of(wanted, LARGE[:HALF], parts.owner(os.getppid()))
-    server.put("/file", LARGE, always=faults.changed(len(LARGE) - 1))
-    remote.fails(wanted, IntegrityError)
-    assert server.ranges("/file") == [f"bytes={HALF}-", None]
-    assert tools.listing(remote.folder) == {left.name: LARGE[:HALF]}
-
-
-def test_what_arrived_before_a_failure_is_kept_for_the_next_run(server, remote):
-    wanted = remote.file("/file", LARGE)
-    server.put("/file", LARGE, faults.close(HALF), faults.status(503), faults.status(503))
-    remote.fails(wanted, ServiceError, retries=1)
-    (part,) = tools.listing(remote.folder).values()
-    assert part == LARGE[:HALF]
-    remote.holds({"/file": LARGE}, remote.fetch(wanted))
-    assert server.ranges("/file")[-1] == f"bytes={HALF}-"
-
-
-@BOTH
-def test_a_failure_without_content_leaves_nothing(server, remote, data):
-    server.put("/file", data, always=faults.drop)
-    remote.fails(remote.file("/file", data), NetworkError, retries=0)
-    assert tools.listing(remote.folder) == {}
-
-
-# Several processes, and their ends
-
-
-@BOTH
-def test_a_file_that_another_process_finished_meanwhile_is_kept(server, remote, data):
-    wanted = remote.file("/file", data)
-    inodes = []
-    server.put("/file", data, faults.then(lambda: inodes.append(on_disk(wanted, data).stat().st_ino)))
-    remote.holds({"/file": data}, remote.fetch(wanted))
-    assert [os.stat(wanted.target).st_ino] == inodes
-
-
-@BOTH
-@pytest.mark.parametrize("finished", [True, False])
-def test_a_part_that_somebody_removed(server, remote, monkeypatch, data, finished):
-    """Another process tidied up after it finished the file; if it did not, that is an error of the disk."""
-    wanted = remote.file("/file", data)
-
-    def replace(part, target):
-        os.unlink(part)
-        if finished:
-            Path(target).write_bytes(data)
-        raise FileNotFoundError(2, "No such file or directory", part)
-
-    server.put("/file", data)
-    monkeypatch.setattr(os, "replace", replace)
-    if finished:
-        remote.holds({"/file": data}, remote.fetch(wanted))
-    else:
-        with pytest.raises(FileNotFoundError):
-            remote.fetch(wanted)
-
-
-@BOTH
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_the_end_of_a_process_that_waits_for_a_silent_server(server, remote, tmp_path, data, number):
-    server.put("/file", data, faults.stall(len(data) // 2))
-    with tools.Nursery(server.url, tmp_path / "errors") as nursery:
-        process = nursery.start(remote.folder, {"/file": data})
-        server.wait_for(1)
-        deadline = time.monotonic() + 10
-        while data is LARGE and sum(map(len, tools.listing(remote.folder).values())) < len(data) // 2:
-            assert time.monotonic() < deadline, "what arrived is not on the disk"
-            time.sleep(0.01)
-        begun = time.monotonic()
-        os.kill(process, number)
-        assert nursery.wait(process) == (130 if number == signal.SIGINT else -number)
-        assert time.monotonic() - begun < 3
-        assert nursery.said() == ""
-    remote.arrive({"/file": data})
-    assert server.ranges("/file") == [None, f"bytes={len(data) // 2}-" if data is LARGE else None]
-
-
-@BOTH
-def test_a_generator_that_is_closed_stops_everything(server, remote, data):
-    gate = faults.Gate()
-    server.put("/first", SMALL)
-    names = [f"/{number}" for number in range(50)]
-    for name in names:
-        server.put(name, data, always=gate)
-    before = set(threading.enumerate())
-    held, *others = (remote.file(name, data) for name in names)
-    results = fetch([held, remote.file("/first", SMALL), *others], Settings(jobs=2))
-    assert next(results).transfer.name == "/first"
-    server.wait_for(2)
-    results.close()
-    asked = len(server.requests)
-    assert asked <= 4
-    assert set(threading.enumerate()) <= before
-    gate.open()
-    assert len(server.requests) == asked
-    assert set(tools.listing(remote.folder)) - set(tools.left_over(remote.folder)) == {"first"}
-
-
-def test_an_event_that_is_set_stops_everything(server, remote):
-    server.put("/file", SMALL, always=faults.silent)
-    stopped = threading.Event()
-    threading.Timer(0.2, stopped.set).start()
-    begun = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        list(fetch([remote.file("/file", SMALL)], Settings(), stopped=stopped))
-    assert time.monotonic() - begun < 3
-
-
-def test_an_error_of_what_gives_transfers_is_passed_on(server, remote):
-    def transfers():
-        yield remote.file("/file", SMALL)
-        raise ZeroDivisionError
-
-    server.put("/file", SMALL)
-    with pytest.raises(ZeroDivisionError):
-        list(fetch(transfers()))
-
-
-@BOTH
-def test_an_error_of_a_source_is_the_failure_of_its_file(server, remote, data):
-    class Refuses:
-        def request(self, offset, *, anew=False):
-            raise HCAError("there is no such file any more")
-
-    server.put("/file", data)
-    wanted = [remote.file("/bad", data, source=Refuses()), remote.file("/file", data)]
-    bad, good = remote.fetch(*wanted)
-    tools.check_failure(bad, HCAError)
-    assert str(bad.error) == "there is no such file any more"
-    assert good.status == "fetched"
 
 
 # Memory, progress, digests, names

@@ -140,17 +140,18 @@ def test_a_kill_while_pieces_arrive(server, tmp_path, record):
     """What is on the disk has no hole, so the next run goes on behind it."""
     rng = random.Random(os.environ.get("HCA_FAULT_SEED") or os.urandom(4).hex())
     server.put("/file", DATA, always=faults.paced(RATE / 2))
+    order = {"constants": {f"pieces.{name}": value for name, value in SETTINGS.items()}, "read_timeout": 0.6}
     with tools.Nursery(server.url, tmp_path / "errors") as nursery:
         for number in range(3):
             got = tmp_path / str(number)
-            process = nursery.start(got, {"/file": DATA}, pieces=SETTINGS)
+            process = nursery.start(got, {"/file": DATA}, **order)
             time.sleep(rng.uniform(0.2, 0.45))
             os.kill(process, signal.SIGKILL)
             assert nursery.wait(process) == -signal.SIGKILL
             (left,) = tools.listing(got).values()
             assert left == DATA[: len(left)]
             server.requests.clear()
-            assert nursery.wait(nursery.start(got, {"/file": DATA}, pieces=SETTINGS)) == 0, nursery.said()
+            assert nursery.wait(nursery.start(got, {"/file": DATA}, **order)) == 0, nursery.said()
             assert tools.listing(got) == {"file": DATA}
             if left:
                 assert server.requests[0].range == f"bytes={len(left)}-"

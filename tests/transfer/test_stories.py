@@ -112,21 +112,21 @@ def test_a_chain_of_301_with_retry_after_parks_one_file(server, remote, record, 
 
 def test_a_burst_of_429_is_one_pause(server, remote, record):
     contents = {f"/{number}": SMALL[number:] for number in range(40)} | {"/large": LARGE}
-    state = {"left": 12}
+    state = {"left": 8}
 
     async def busy(exchange):
         state["left"] -= 1
-        await (faults.status(429, retry_after=0.5) if state["left"] >= 0 else faults.whole)(exchange)
+        await (faults.status(429, retry_after=0.8) if state["left"] >= 0 else faults.whole)(exchange)
 
     for path, data in contents.items():
         server.put(path, data, always=busy)
     remote.arrive(contents, jobs=4, retries=3)
     times = [one.time - server.requests[0].time for one in server.requests]
-    assert not [moment for moment in times if 0.2 < moment < 0.5]
-    # Those that were under way together are one refusal; without a pause for all there would be twelve.
-    assert len([moment for moment in times if moment <= 0.2]) <= 5
-    assert len(times) == len(contents) + 12
-    record("429 bursts", 12, "arrives")
+    assert not [moment for moment in times if 0.4 < moment < 0.8]
+    # Those that were under way together are one refusal; without a pause for all there would be eight.
+    assert len([moment for moment in times if moment <= 0.4]) <= 5
+    assert len(times) == len(contents) + 8
+    record("429 bursts", 8, "arrives")
 
 
 @BOTH

@@ -107,6 +107,14 @@ def left_over(folder: Path) -> list[str]:
     return sorted(name for name in listing(folder) if os.path.basename(name).startswith("."))
 
 
+def on_disk(wanted: Transfer, data: bytes) -> Path:
+    """Put `data` where a transfer leads to."""
+    path = Path(wanted.target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
 def part_of(wanted: Transfer, data: bytes, owner: str = "", number: int = 1) -> Path:
     """Leave a part as a process called `owner` (as `parts.owner` says it; one that is dead) would."""
     os.makedirs(os.path.dirname(wanted.target), exist_ok=True)

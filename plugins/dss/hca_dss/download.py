@@ -18,12 +18,12 @@ from hca_core.transfer.report import DownloadError, Missing, Report
 from hca_core.transfer.run import Total
 from hca_core.transfer.run import run as run_transfers
 from hca_core.transfer.shards import parse as parse_shard
-from hca_dss import bundles
+from hca_dss import bundles, presigned
 from hca_dss.ahead import Remembered, ahead
 from hca_dss.bundles import Bundle
 from hca_dss.files import DSSFile, stored_in
 from hca_dss.manifest import Manifest, Row
-from hca_dss.presigned import FEWEST, Addresses
+from hca_dss.presigned import Addresses
 from hca_dss.source import FileSource
 
 if TYPE_CHECKING:
@@ -184,7 +184,8 @@ class ByRow:
         """Tell whether to ask for the bundle of `rows`: for versions that are not told, or for signed addresses."""
         if any(not row.version for row in rows):
             return True
-        if len(rows) < FEWEST or not self._run.signs or not self._run.addresses.hopeful:
+        # It takes two requests: for what the bundle has, and for the addresses.
+        if len(rows) < 2 * presigned.FEWEST or not self._run.signs or not self._run.addresses.hopeful:
             return False
         # A look at one file instead of all: where it is there, an earlier run got the bundle, or most of it.
         return not os.path.exists(self._run.stored(max(rows, key=_size_of).sha256))
