@@ -232,12 +232,12 @@ def test_ctrl_c_ends_it_soon(shock: ShockClient, proxy: Any, start: Any, path: P
     assert b"Traceback" not in err
 
 
-def test_ctrl_c_with_several_connections(shock: ShockClient, proxy: Any, start: Any, tmp_path: Path) -> None:
+def test_ctrl_c_after_a_break(shock: ShockClient, proxy: Any, start: Any, tmp_path: Path) -> None:
     big = tmp_path / "big"
     big.write_bytes(bytes(40 * MEBIBYTE))
     node = shock.put(big)
     came = threading.Event()
-    proxy.rule(servers.slowly(0.3), query=RAW)  # so that more connections are worth it
+    proxy.rule(servers.faults.cut_answer(20 * MEBIBYTE), query=RAW)
     proxy.rule(servers.stalls(100, came), query=RAW, times=None)
     process = start("get", node.id, "-o", tmp_path / "copy")
     assert came.wait(30), process.communicate()
