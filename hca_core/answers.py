@@ -23,7 +23,7 @@ def retry_after(response: requests.Response) -> float | None:
         return None
     try:
         return max(0.0, float(value)) if value.replace(".", "", 1).isdigit() else _seconds_until(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -33,7 +33,7 @@ def about_clocks(response: requests.Response) -> str | None:
 
     try:
         ahead = -_seconds_to(response.headers["Date"])
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
     if abs(ahead) < _CLOCK_TOLERANCE_SECONDS:
         return None

@@ -31,6 +31,7 @@ _SPELLED_OUT = re.compile(
 )
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:[/?][!-~]*)?")
 MOST_HOPS = 30  # redirects in a row that ask for no wait
+LEAST_WAIT = 0.1  # seconds; who asks for less asks for none
 _SAME_TROUBLE_SECONDS = 2.0  # for which one line is enough
 
 
@@ -396,8 +397,8 @@ class _Exchange:
         ):
             raise HCAError(f"the service redirects a {self.method} to {target}; that is not followed")
         asked = answers.retry_after(response)
-        # A wait of nothing is no wait: a service that asks for it again and again goes in a circle too.
-        self.hops = 0 if asked else self.hops + 1
+        # A wait of next to nothing is no wait: a service that asks for it again and again goes in a circle too.
+        self.hops = 0 if asked and asked >= LEAST_WAIT else self.hops + 1
         if self.hops > MOST_HOPS:
             raise NetworkError(f"{response.url} redirects in a circle")
         if asked:

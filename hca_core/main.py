@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -16,8 +20,10 @@ from hca_core.lazy import PluginGroup
 from hca_core.log import LEVELS, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+TERMINATED = 128 + signal.SIGTERM  # what a shell shows for a process that the signal has ended
+_SAME_ORDER_SECONDS = 0.5
 COMPLETION = "_HCA_COMPLETE"  # set by the shell scripts that `hca completion` prints
 
 OWN_COMMANDS = {
@@ -67,10 +73,15 @@ def run(args: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     debug = "--debug" in words[: _first_command(words)] or bool(os.environ.get("HCA_DEBUG"))
     stdout = sys.stdout
+    ended: list[float] = []
     try:
-        result = hca.main(args=words, prog_name="hca", standalone_mode=False, terminal_width=_help_width())
+        with _sigterm_noted_in(ended):
+            result = hca.main(args=words, prog_name="hca", standalone_mode=False, terminal_width=_help_width())
         return result if isinstance(result, int) and not isinstance(result, bool) else ExitStatus.DONE
     except (KeyboardInterrupt, click.Abort):
+        if ended:
+            _say("ended by SIGTERM")
+            return TERMINATED
         _say("interrupted")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
@@ -93,6 +104,32 @@ def _run(words: list[str]) -> int:
 
             sys.stderr.write(redact(traceback.format_exc()))
         return _told(error)
+
+
+@contextmanager
+def _sigterm_noted_in(came: list[float]) -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does: batch systems send it before they kill, and what has come is kept.
+
+    Parameters: `came` gets the time of the signal. Where somebody else decides what SIGTERM does (who started this
+    process with the signal ignored, or a program that calls `run` in a thread), that remains so.
+    """
+
+    def end(_number: int, _frame: object) -> None:
+        now = time.monotonic()
+        if came and now - came[-1] < _SAME_ORDER_SECONDS:
+            return  # `timeout` and batch systems send it to the process and to its group: it is on its way already
+        came.append(now)
+        raise KeyboardInterrupt
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _told(error: Exception) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pycurl  # noqa: TID253 - this module owns it; nothing imports it before a transfer is due
 
-from hca_core import __version__, http
+from hca_core import __version__, http, urls
 from hca_core.errors import NetworkError, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Routes:
     """The ways to hosts, found out once each. Every thread has its own."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, str], Route] = {}
+        self._known: dict[tuple[http.Session, str], Route] = {}
 
     def to(self, session: http.Session, url: str) -> Route:
         """Return the way to `url`, which all readers must read alike. Raises UsageError if none is allowed."""
@@ -50,12 +50,23 @@ class Routes:
             end = url.find("?", 8)
         if end < 0:
             end = len(url)
-        key = (id(session), url[:end])
+        key = (session, url[:end])
         route = self._known.get(key)
         if route is None:
-            session.check(url)
+            _check(session, url)
             route = self._known[key] = Route(_options(session, url), session.policy.read_timeout)
         return route
+
+
+def _check(session: http.Session, url: str) -> None:
+    """Raise UsageError for a URL that must not be asked, or that is none."""
+    try:
+        urls.origin(url)
+        session.check(url)
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{url!r} can't be asked: {error}") from error
 
 
 def spelled_out(session: http.Session, url: str) -> str:
@@ -74,32 +85,32 @@ def _options(session: http.Session, url: str) -> tuple[tuple[int, Any], ...]:
 
     settings = session.environment(url)
     proxy = select_proxy(url, settings["proxies"] or {}) or ""
-    verify, cert = settings["verify"], settings["cert"]
+    verify = settings["verify"]
     options: list[tuple[int, Any]] = [
         (pycurl.CONNECTTIMEOUT_MS, int(session.policy.connect_timeout * 1000)),
-        (pycurl.PROXY, proxy),  # "" also keeps libcurl from looking for one itself
+        (pycurl.PROXY, proxy.encode()),  # "" also keeps libcurl from looking for one itself
         (pycurl.SSL_VERIFYPEER, 1 if verify else 0),
         (pycurl.SSL_VERIFYHOST, 2 if verify else 0),
     ]
     if verify:
         bundle = DEFAULT_CA_BUNDLE_PATH if verify is True else os.fspath(verify)
-        options.append((pycurl.CAPATH if os.path.isdir(bundle) else pycurl.CAINFO, bundle))
-    if cert:
-        certificate, key = (cert, cert) if isinstance(cert, str) else cert
-        options += [(pycurl.SSLCERT, certificate), (pycurl.SSLKEY, key)]
+        options.append((pycurl.CAPATH if os.path.isdir(bundle) else pycurl.CAINFO, os.fsencode(bundle)))
     return tuple(options)
 
 
 class Exchange:
     """One handle of libcurl, and the request that it is busy with.
 
-    Parameters: `arrived` is told how many bytes of content came, as they come; `most_a_second` limits them.
+    Parameters: `arrived` is told how many bytes of content came, as they come; as long as `waits` says so, no more are
+    taken, and it is `paused`.
     """
 
-    def __init__(self, arrived: Callable[[int], None], most_a_second: float | None = None) -> None:
+    def __init__(self, arrived: Callable[[int], None], waits: Callable[[], bool]) -> None:
         self.curl = curl = pycurl.Curl()
         self._headers = io.BytesIO()  # libcurl writes to it; a function of ours for each line would take longer
         self._arrived = arrived
+        self._waits = waits
+        self.paused = False
         self._options: tuple[tuple[int, Any], ...] = ()
         self._sent: list[str] | None = None
         self.most_silent = 0.0
@@ -107,13 +118,13 @@ class Exchange:
             (pycurl.WRITEFUNCTION, self._body),
             (pycurl.WRITEHEADER, self._headers),
             (pycurl.NOSIGNAL, 1),
+            (pycurl.NOPROXY, ""),  # whether there is a proxy for a host was decided already
             (pycurl.USERAGENT, f"hca/{__version__}"),
             (pycurl.PATH_AS_IS, 1),
             # One connection a request: with HTTP/2 all of them would share a single one, and wait for each other.
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
             (pycurl.BUFFERSIZE, 512 * 1024),
             (pycurl.TCP_KEEPALIVE, 1),
-            (pycurl.MAX_RECV_SPEED_LARGE, int(most_a_second or 0)),
         ):
             curl.setopt(option, value)
 
@@ -148,7 +159,7 @@ class Exchange:
     @property
     def where(self) -> str:
         """Scheme, host and port that were asked."""
-        return "/".join(self.url.split("/", 3)[:3])
+        return "/".join(self.url.split("/", 3)[:3]).partition("?")[0]
 
     def header(self, name: str) -> str:
         """Return the value of a header of the answer, "" if it has none."""
@@ -165,11 +176,11 @@ class Exchange:
         if self.status:
             return
         # Another answer may have come before: that of a proxy which made a tunnel, or "100 Continue".
-        blocks = self._headers.getvalue().rstrip().rpartition(b"\r\n\r\n")
-        told = _STATUS.match(blocks[2])
+        blocks = [one for one in self._headers.getvalue().split(b"\r\n\r\n") if _STATUS.match(one)]
+        told = _STATUS.match(blocks[-1]) if blocks else None
         if told is None:
             return
-        self._head = blocks[2]
+        self._head = blocks[-1]
         self.status, self.reason = int(told[1]), told[2].decode("latin-1")
         try:
             self._skip = self.job.answered(self)
@@ -185,6 +196,9 @@ class Exchange:
         self.heard = time.monotonic()
         self.begin()
         if self._take is not None:
+            if self._waits():
+                self.paused = True
+                return pycurl.WRITEFUNC_PAUSE
             length = len(piece)
             if self._skip:
                 skipped = min(self._skip, length)
@@ -194,11 +208,11 @@ class Exchange:
                 piece = piece[skipped:]
             try:
                 self._take(piece)
+                self.content += len(piece)
+                self._arrived(len(piece))
             except Exception as error:  # noqa: BLE001 - see above
                 self.failure = error
                 return 0
-            self.content += len(piece)
-            self._arrived(len(piece))
             return None
         if self.failure is not None:
             return 0
@@ -206,6 +220,12 @@ class Exchange:
             self.problem.append(piece)
             return None
         return 0  # more than anybody reads
+
+    def go_on(self) -> None:
+        """End a pause."""
+        self.heard = time.monotonic()
+        self.paused = False
+        self.curl.pause(pycurl.PAUSE_CONT)
 
     def forget(self) -> None:
         """Let go of the job."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import queue
+import stat
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -74,7 +76,7 @@ class _Run:
             under_way = self._waiting.get(transfer.target)
             if under_way is not None:
                 under_way.append(transfer)
-            elif (found := self._at_once(transfer)) is not None:
+            elif (found := self._looked_at(transfer)) is not None:
                 yield found
             else:
                 self._waiting[transfer.target] = [transfer]
@@ -92,6 +94,13 @@ class _Run:
             self._machinery = _Machinery(self._settings, self._listing, self._outcomes.put, self._on_bytes)
         return self._machinery
 
+    def _looked_at(self, transfer: Transfer) -> Result | None:
+        """Do what `_at_once` does; a place or a digest that nobody can use is a failure of this file."""
+        try:
+            return self._at_once(transfer)
+        except ValueError as error:
+            return Result(transfer, "failed", error=HCAError(f"{transfer.name}: {error}"))
+
     def _at_once(self, transfer: Transfer) -> Result | None:
         """Return the result of a transfer that takes no request and no time; None if it has to be worked on."""
         if transfer.digest is None:
@@ -100,6 +109,8 @@ class _Run:
             found = os.stat(transfer.target)
         except (FileNotFoundError, NotADirectoryError):
             return self._too_late(transfer)
+        if not stat.S_ISREG(found.st_mode):
+            return Result(transfer, "failed", error=HCAError(f"{transfer.target} is there, and is no regular file"))
         if transfer.size is not None and found.st_size != transfer.size:
             return self._too_late(transfer)
         if self._settings.verify or not seal.is_sealed(found, transfer.digest):
@@ -124,6 +135,9 @@ class _Run:
         if outcomes is None:
             yield from self._give_up()
             return
+        yield from self._told(outcomes)
+
+    def _told(self, outcomes: Sequence[Result | BaseException]) -> Iterator[Result]:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -135,29 +149,38 @@ class _Run:
         if result.status == "failed":
             yield Result(first, "failed", result.fetched, error=result.error)
             for transfer in others:
-                yield Result(transfer, "failed", error=HCAError("the same content failed for another file"))
+                yield Result(transfer, "failed", error=HCAError("the same file failed when it was asked for before"))
             return
         yield self._linked(first, result.status, result.fetched)
         for transfer in others:
-            yield self._linked(transfer, "present", 0)
+            if transfer.promise != first.promise and not seal.is_complete(transfer.target, transfer.promise):
+                text = f"{transfer.target}: another file, of other content, is wanted at the same place"
+                yield Result(transfer, "failed", error=HCAError(text))
+            else:
+                yield self._linked(transfer, "present", 0)
 
     def _wait(self) -> Sequence[Result | BaseException] | None:
-        """Return the next outcomes; None when the time for all is over. Raises KeyboardInterrupt if stopped."""
-        while True:
-            try:
-                # The system may give the signal of Ctrl-C to any thread; this one hears of it when it wakes.
-                return self._outcomes.get(timeout=_WAKE_SECONDS)
-            except queue.Empty:
-                pass
-            if self._stopped.is_set():
-                raise KeyboardInterrupt
-            if self._deadline is not None and time.monotonic() >= self._deadline:
-                return None
+        """Return the next outcomes, none if nothing happens; None when the time for all is over.
+
+        Raises KeyboardInterrupt if stopped.
+        """
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            return None
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
+        try:
+            # The system may give the signal of Ctrl-C to any thread; this one hears of it when it wakes. And files that
+            # wait for their service make room for others, which no outcome tells.
+            return self._outcomes.get(timeout=_WAKE_SECONDS)
+        except queue.Empty:
+            return ()
 
     def _give_up(self) -> Iterator[Result]:
         """End all that is under way, as its time is over."""
         self.close()
         self._machinery = None
+        while not self._outcomes.empty():
+            yield from self._told(self._outcomes.get())
         given_up = [transfer for waiting in self._waiting.values() for transfer in waiting]
         self._waiting.clear()
         for transfer in given_up:
@@ -218,8 +241,8 @@ class _Machinery:
         else:
             if len(self._openers) < _lanes():
                 thread = threading.Thread(target=self._open_loop, daemon=True, name="transfer-open")
-                self._openers.append(thread)
                 thread.start()
+                self._openers.append(thread)
             self._to_open.put(job)
 
     def _hand_over(self, job: Job, name: str) -> None:
@@ -240,6 +263,9 @@ class _Machinery:
         while (job := self._to_open.get()) is not None and not self._ended.is_set():
             try:
                 self._open(job)
+            except (HCAError, ValueError) as error:
+                failure = error if isinstance(error, HCAError) else HCAError(f"{job.transfer.name}: {error}")
+                self._done([Result(job.transfer, "failed", error=failure)])
             except BaseException as error:  # noqa: BLE001 - carried to who waits for the results
                 self._done([error])
 
@@ -260,15 +286,21 @@ class _Machinery:
 
     def close(self) -> None:
         """End all threads; give those that are in the middle of something a moment to finish it."""
-        with self._lock:
-            self._ended.set()
+        if sys.is_finalizing():
+            return  # all other threads are frozen, with what they hold
+        # Not for ever: a generator that nobody finished may be closed in any thread, also in one that holds it.
+        held = self._lock.acquire(timeout=1.0)
+        self._ended.set()
+        if held:
+            self._lock.release()
         for _ in self._openers:
             self._to_open.put(None)
         for lane in self._lanes.values():
             lane.wake()
         deadline = time.monotonic() + 1.0
         for thread in (*(lane.thread for lane in self._lanes.values()), *self._openers):
-            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _lanes() -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from hca_core import log
 from hca_core.errors import ExitStatus, HCAError, UsageError
+from hca_core.transfer import outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +106,11 @@ class Events:
                 log.logger().warning("no more events are written: %s", error.strerror)
 
 
+def check(path: str) -> None:
+    """Raise UsageError if events can't be written to `path`, or if it is no file of events."""
+    outputs.check(path, "the events", outputs.EVENTS)
+
+
 @contextmanager
 def opened(place: str | TextIO, report: Report) -> Iterator[Events]:
     """Give what writes the events of a run to `place`: a path, an open text stream, or nothing ("").
@@ -117,10 +123,11 @@ def opened(place: str | TextIO, report: Report) -> Iterator[Events]:
     if not isinstance(place, str):
         yield from _ended(Events(place, report))
         return
+    check(place)
     try:
-        stream = open(place, "a", encoding="utf-8")  # noqa: SIM115 - closed below
+        stream = outputs.appending(place)
     except OSError as error:
-        raise UsageError(f"events can't be written to {place}: {error.strerror}") from error
+        raise UsageError(f"the events can't be written to {place}: {error.strerror}") from error
     try:
         yield from _ended(Events(stream, report))
     finally:

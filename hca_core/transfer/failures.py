@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
-from hca_core import files
+from hca_core import log
 from hca_core.errors import UsageError, one_line
+from hca_core.transfer import outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,17 +47,30 @@ class Failures:
             self._write(one.name, one.error, dict(one.row))
 
     def _write(self, name: str, error: Exception | None, row: dict[str, Any]) -> None:
-        if self._stream is None:
-            self._stream = self._open.enter_context(files.replacing(self._path, mode=0o666))
         status = int(getattr(error, "exit_status", 1))
         told = {"name": name, "error": str(error), "exit_status": status, "row": row}
-        self._stream.write(json.dumps(told).encode() + b"\n")
+        try:
+            if self._stream is None:
+                self._stream = self._open.enter_context(outputs.replacing(self._path))
+            self._stream.write(json.dumps(told).encode() + b"\n")
+        except OSError as problem:
+            self._give_up(problem)
+
+    def _give_up(self, problem: OSError) -> None:
+        """Write no more: the run and its report matter more than this file."""
+        log.logger().warning("the failures can't be written to %s: %s", self._path, problem.strerror)
+        with suppress(OSError):
+            self.drop(problem)
+        self._path = ""
 
     def finish(self) -> None:
         """Put the file in its place; one that an earlier run left there goes if nothing failed in this one."""
-        self._open.close()
-        if self._path and self._stream is None and os.path.exists(self._path):
-            os.unlink(self._path)
+        try:
+            self._open.close()
+            if self._path and self._stream is None and outputs.is_file(self._path):
+                os.unlink(self._path)
+        except OSError as problem:
+            self._give_up(problem)
 
     def drop(self, error: BaseException) -> None:
         """Leave everything as it was: the run broke off, and what it did not come to is not known."""
@@ -70,7 +84,7 @@ def opened(path: str) -> Iterator[Failures]:
     Raises UsageError if that is impossible, or if something else than such a file lies there.
     """
     if path:
-        _check(path)
+        check(path)
     failures = Failures(path)
     try:
         yield failures
@@ -80,41 +94,26 @@ def opened(path: str) -> Iterator[Failures]:
     failures.finish()
 
 
-def _check(path: str) -> None:
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        raise UsageError(f"the failures can't be written to {path}: there is no directory {folder}")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"the failures can't be written to {path}: the directory {folder} is read-only")
-    if os.path.lexists(path) and not _is_ours(path):
-        raise UsageError(f"{path} is there and is no file of failures; name another one, or move it away")
-
-
-def _is_ours(path: str) -> bool:
-    if not os.path.isfile(path):
-        return False
-    try:
-        next(_lines(path), None)
-    except UsageError:
-        return False
-    return True
+def check(path: str) -> None:
+    """Raise UsageError if failures can't be written to `path`, or if it is no file of failures."""
+    outputs.check(path, "the failures", outputs.FAILURES)
 
 
 def rows(path: str) -> Iterator[dict[str, Any]]:
     """Yield what `Source.row` (or `Missing.row`) told of everything in the file of failures at `path`.
 
-    Raises UsageError if it can't be read or is no such file; the line is named.
+    Of what can't be asked for again, as nothing was told of it, it is only the `name`. Raises UsageError if the file
+    can't be read or is no such file; the line is named.
     """
-    for number, told in _lines(path):
-        row = told["row"]
-        if not row:
-            raise UsageError(f"{path}, line {number}: {one_line(told['name'])!r} can't be asked for again")
-        yield row
+    for _, told in _lines(path):
+        yield told["row"] or {"name": one_line(told["name"])}
 
 
 def _lines(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with open(path, encoding="utf-8") as stream:
+            if not stream.seekable():
+                raise UsageError(f"{path} is a pipe, but failures are read more than once: put them into a file")
             number = 0
             while line := stream.readline(_LONGEST):
                 number += 1

@@ -48,12 +48,17 @@ class Kind(Enum):
 
 
 class Entry(NamedTuple):
-    """Something in a filestore; `sha256` is empty for folders and for what does not belong there."""
+    """Something in a filestore; `sha256` is that of its name, empty for folders and for what does not belong there."""
 
     kind: Kind
     path: str
     sha256: str
     found: os.stat_result
+
+    @property
+    def has_place_of_content(self) -> bool:
+        """Tell whether it is content, or something else, such as a symbolic link, where content should be."""
+        return self.kind is Kind.CONTENT or (self.kind is Kind.OTHER and self.sha256 != "")
 
 
 def walk(download_dir: str) -> Iterator[Entry]:
@@ -85,16 +90,20 @@ def _below(folder: str, place: str) -> Iterator[Entry]:
             elif depth == 2 and entry.is_file(follow_symlinks=False):
                 yield _file(name, place, entry.path, found)
             else:
-                yield Entry(Kind.OTHER, entry.path, "", found)
+                yield Entry(Kind.OTHER, entry.path, name if _is_content(name, place) else "", found)
 
 
 def _file(name: str, place: str, where: str, found: os.stat_result) -> Entry:
     for kind, pattern in ((Kind.PART, _PART), (Kind.TEMPORARY, _TEMPORARY)):
         if (match := pattern.fullmatch(name)) and match[1].startswith(place):
             return Entry(kind, where, match[1], found)
-    if _CONTENT.fullmatch(name) and name.startswith(place):
+    if _is_content(name, place):
         return Entry(Kind.CONTENT, where, name, found)
     return Entry(Kind.OTHER, where, "", found)
+
+
+def _is_content(name: str, place: str) -> bool:
+    return len(place) == 6 and _CONTENT.fullmatch(name) is not None and name.startswith(place)
 
 
 @dataclass
@@ -141,11 +150,15 @@ def info(download_dir: str) -> Info:
 
 
 class Checked(NamedTuple):
-    """A file that was compared with what it should be; `problem` is empty if it is right. `size` is in bytes."""
+    """A file that was compared with what it should be; `problem` is empty if it is right. `size` is in bytes.
+
+    `is_known`: the file was read, or is none, and so is wrong for sure; one that the disk did not give may be right.
+    """
 
     path: str
     size: int
     problem: str
+    is_known: bool = True
 
 
 def verify(download_dir: str, *, jobs: int, stopped: threading.Event | None = None) -> Iterator[Checked]:
@@ -158,7 +171,7 @@ def verify(download_dir: str, *, jobs: int, stopped: threading.Event | None = No
     def work(entry: Entry) -> Checked:
         return checked(entry.path, entry.found.st_size, entry.sha256)
 
-    content = (entry for entry in walk(download_dir) if entry.kind is Kind.CONTENT)
+    content = (entry for entry in walk(download_dir) if entry.has_place_of_content)
     yield from workers.side_by_side(content, work, jobs=jobs, stopped=stopped, name="verify")
 
 
@@ -179,7 +192,7 @@ def checked(where: str, size: int, sha256: str) -> Checked:
     except FileNotFoundError:
         return Checked(where, size, "is missing")
     except OSError as error:
-        return Checked(where, size, f"can't be read: {error.strerror}")
+        return Checked(where, size, f"can't be read: {error.strerror}", is_known=False)
     if digest != sha256:
         seal.tear(where)  # so that the next download does not take it for right
         return Checked(where, size, f"has sha256 {digest}, but should have {sha256}")
@@ -269,10 +282,19 @@ def _count(pruned: Pruned, entry: Entry) -> None:
     pruned.bytes += entry.found.st_size
 
 
-def remove(download_dir: str, where: str) -> None:
-    """Remove content that was found wrong. Raises HCAError if the path is none of the store below `download_dir`."""
+def remove(download_dir: str, where: str) -> bool:
+    """Remove content that was found wrong, and tell whether it has other names, such as in directories of bundles.
+
+    Raises HCAError if the path is none of the store below `download_dir`, or if a directory is there.
+    """
     name = os.path.basename(where)
     if not _CONTENT.fullmatch(name) or where != path(download_dir, name):
         raise HCAError(f"{where} is no content of this filestore")
-    with suppress(FileNotFoundError):
+    if os.path.isdir(where) and not os.path.islink(where):
+        raise HCAError(f"{where} is a directory, which is not removed; move it away")
+    try:
+        has_more = os.lstat(where).st_nlink > 1
         os.unlink(where)
+    except FileNotFoundError:
+        return False
+    return has_more

@@ -10,7 +10,7 @@ import requests.structures  # noqa: TID253 - loaded with the engine only
 
 from hca_core import answers, http, log
 from hca_core.content import Quota
-from hca_core.errors import HCAError, IntegrityError, NetworkError, ServiceError, service_error
+from hca_core.errors import HCAError, IntegrityError, NetworkError, ServiceError, UsageError, service_error
 from hca_core.transfer import curls, descriptors
 from hca_core.transfer.sinks import SMALL, Held, Kept
 from hca_core.transfer.values import Result
@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 _NO_CONTENT = -1  # what comes is a problem, or nothing that matters
 # A redirect may lead to another host: what else a source sends, a key perhaps, is for the one it asks.
 _FOR_EVERYBODY = frozenset({"range", "accept", "accept-encoding", "if-range"})
+_MOST_DIGITS = 19
 _TOOK_TOO_LONG = 408  # what some servers answer when a request came too slowly
 
 
 class Step(NamedTuple):
     """What to do next with a job: ask again after `wait` seconds, or nothing more if there is a `result`.
 
-    `pause`: everybody should wait, the service has too much to do; `crowded`: fewer connections, please. `is_piece`: a
-    piece of a file ended, badly if there is a `failure`.
+    `pause`: the service has too much to do, and asks everybody to wait for so long, 0 if it does not say. `crowded`:
+    fewer connections, please. `is_piece`: a piece of a file ended, badly if there is a `failure`.
     """
 
     wait: float = 0.0
     result: Result | None = None
-    pause: bool = False
+    pause: float | None = None
     crowded: bool = False
     is_piece: bool = False
     failure: Exception | None = None
@@ -49,9 +50,9 @@ class Job:
     """One transfer that is under way."""
 
     __slots__ = (
-        "_afresh", "_asked", "_failing_since", "_full_up", "_hops", "_hosts", "_patience", "_quota",
-        "_redirect", "_refused", "_request", "_token", "_validator", "fetched", "sink", "split", "terms",
-        "transfer", "was_split",
+        "_afresh", "_asked", "_failing_since", "_farthest", "_full_up", "_hops", "_hosts", "_patience",
+        "_quota", "_redirect", "_refused", "_request", "_token", "_total", "_validator", "fetched", "sink",
+        "split", "terms", "transfer", "was_split",
     )  # fmt: skip
 
     def __init__(self, transfer: Transfer, settings: Settings, listing: parts.Listing, hosts: Hosts) -> None:
@@ -68,6 +69,8 @@ class Job:
         self._hops = 0
         self._refused = False
         self._token = ""
+        self._farthest = 0
+        self._total: int | None = None  # how many bytes there are, where only the answer says
         self._afresh = False
         self._validator = ""  # of what came, where there is no digest to find out by
         self._full_up = 0
@@ -109,6 +112,8 @@ class Job:
         self._token = (request.authenticated and session.authorization(url)) or ""
         if self._token:
             headers.append(f"Authorization: {self._token}")
+        if not all(header.isascii() and header.isprintable() for header in headers):
+            raise UsageError("a header or a token has a character that can't be sent")
         return session, url, headers
 
     def _next_request(self) -> Request:
@@ -127,14 +132,14 @@ class Job:
         Raises IntegrityError, NetworkError if the body is of no use.
         """
         if exchange.status in (200, 206) and self.transfer.digest is None:
-            self._compare(exchange.header("ETag") or exchange.header("Last-Modified"))
+            self._compare(_validator(exchange))
         if exchange.status == 206:
             return self._asked - self._range_start(exchange)
         if exchange.status == 200:
             begins = self._request.begins
-            told = exchange.header("Content-Length")
-            if told.isdigit():
-                self._check_total(int(told) + begins, whole=not begins)
+            told = _number(exchange.header("Content-Length"))
+            if told is not None:
+                self._check_total(told + begins, whole=not begins)
             return self._asked - begins
         return _NO_CONTENT
 
@@ -147,19 +152,21 @@ class Job:
     def _range_start(self, exchange: Exchange) -> int:
         told = exchange.header("Content-Range")
         begin, _, total = told.removeprefix("bytes ").partition("/")
-        begin = begin.partition("-")[0].strip()
-        if not begin.isdigit() or int(begin) > self._asked:
+        start = _number(begin.partition("-")[0].strip())
+        if start is None or start > self._asked:
             what = repr(told) if told else "without a range"
             raise NetworkError(f"asked for content from byte {self._asked}, but the answer is {what}")
-        if total.strip().isdigit():
-            self._check_total(int(total))
-        return int(begin)
+        if (told_total := _number(total.strip())) is not None:
+            self._check_total(told_total)
+        return start
 
     def _check_total(self, total: int, *, whole: bool = True) -> None:
         """Raise IntegrityError if there are more bytes than promised, or if there are less and this is the `whole`."""
         size = self.transfer.size
         if size is not None and (total > size or (whole and total != size)):
             raise IntegrityError(f"{self.transfer.name}: expected {size} bytes, but there are {total}")
+        if size is None:
+            self._total = total
 
     def ended(self, exchange: Exchange, error: curls.BrokenError | None) -> Step:
         """Return what comes next after a request ended; `error` is what libcurl reported. Raises OSError."""
@@ -168,7 +175,8 @@ class Job:
         if exchange.status:
             self._hosts.answered(exchange.where)
             self._failing_since = 0.0
-        if exchange.content:
+        if self.sink.got > self._farthest:  # bytes that had to be thrown away are no progress
+            self._farthest = self.sink.got
             self._quota.good_block()
             self._refused = False
             self._full_up = 0
@@ -190,6 +198,9 @@ class Job:
             self.sink.drop()
         else:
             self.sink.keep()
+        # What led to it would keep the bytes of this file in memory, as long as somebody has the report.
+        failure = failure.with_traceback(None)
+        failure.__context__ = failure.__cause__ = None
         return Step(result=Result(self.transfer, "failed", self.fetched, error=self._as_told(failure)))
 
     def _as_told(self, failure: Exception) -> Exception:
@@ -228,8 +239,8 @@ class Job:
 
     def _came_to_an_end(self) -> Step:
         self._redirect = ""
-        size = self.transfer.size
-        if size is not None and not self.is_whole:
+        size = self._total if self.transfer.size is None else self.transfer.size
+        if size is not None and self.sink.got < size:
             return self._again(NetworkError(f"the content ended after {self.sink.got} of {size} bytes"))
         return self.complete()
 
@@ -250,8 +261,8 @@ class Job:
                 raise HCAError(f"{_where(exchange)} leads to {location.partition('?')[0]!r}, which is no http address")
             target = curls.spelled_out(self._request.session, found)
         asked = answers.retry_after(_answer(exchange)) if exchange.header("Retry-After") else None
-        # A wait of nothing is no wait: a service that asks for it again and again goes in a circle too.
-        self._hops = 0 if asked else self._hops + 1
+        # A wait of next to nothing is no wait: a service that asks for it again and again goes in a circle too.
+        self._hops = 0 if asked and asked >= http.LEAST_WAIT else self._hops + 1
         if self._hops > http.MOST_HOPS:
             raise NetworkError(f"{_where(exchange)} redirects in a circle")
         self._redirect = target
@@ -271,10 +282,10 @@ class Job:
         self._redirect = ""
         answer = _answer(exchange)
         if status == 416:
-            told = exchange.header("Content-Range").rpartition("/")[2].strip()
-            if told.isdigit():
-                self._check_total(int(told))
-            if self.transfer.size is None:
+            told = _number(exchange.header("Content-Range").rpartition("/")[2].strip())
+            if told is not None:
+                self._check_total(told)
+            if self.transfer.size is None and told == self.sink.got and self.transfer.digest is not None:
                 return self.complete()  # all that there is was there already
             raise IntegrityError(f"{self.transfer.name}: there is nothing from byte {self.sink.got} on")
         failure = service_error(answer, _problem(exchange, answer))
@@ -285,9 +296,9 @@ class Job:
             return Step()  # a signed URL that expired, perhaps: what is asked for anew tells
         if status != _TOOK_TOO_LONG and status not in self._request.session.transient:
             raise failure
-        self._be_patient(answers.retry_after(answer) or 0, f"the service answered {status}")
-        step = self._again(failure)
-        return step._replace(pause=status in (429, 503) and step.result is None)
+        asked = answers.retry_after(answer) or 0.0
+        self._be_patient(asked, f"the service answered {status}")
+        return self._again(failure)._replace(pause=asked if status in (429, 503) else None)
 
     def _has_another_token(self) -> bool:
         return self._request.session.renewed(self._token.removeprefix("Bearer "))
@@ -306,6 +317,17 @@ class Job:
         if self._full_up > descriptors.MOST_WAITS:
             raise error
         return Step(wait=descriptors.WAIT_SECONDS, crowded=True)
+
+
+def _number(text: str) -> int | None:
+    """Return a number of bytes that a header tells; None if it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else None
+
+
+def _validator(exchange: Exchange) -> str:
+    """Return what tells one version of an object from all others; "" if the answer has nothing (RFC 9110 §8.8.1)."""
+    tag = exchange.header("ETag")
+    return tag if tag and not tag.startswith("W/") else exchange.header("Last-Modified")
 
 
 def _where(exchange: Exchange) -> str:

@@ -145,7 +145,10 @@ class Lane:
         except HCAError as error:
             self._after(job, job.failed(error))
             return
-        exchange = self._idle.pop() if self._idle else curls.Exchange(self._arrived, self._rate.most)
+        except ValueError as error:  # of libraries that can't read what a service told
+            self._after(job, job.failed(HCAError(f"{job.transfer.name}: {error}")))
+            return
+        exchange = self._idle.pop() if self._idle else curls.Exchange(self._arrived, self._rate.is_ahead)
         exchange.prepare(job, url, headers, route)
         self._look_every = min(self._look_every, route.most_silent / 4)
         self._busy[exchange.curl] = exchange
@@ -153,8 +156,8 @@ class Lane:
 
     def _after(self, job: Job, step: Step) -> None:
         """Do what follows from a step of a job that has a connection to use."""
-        if step.pause:
-            self._pace.throttled(step.wait)
+        if step.pause is not None:
+            self._pace.throttled(step.pause)
         if step.crowded:
             self._pace.crowded()
         if step.result is None and not step.wait and not step.is_piece:
@@ -169,22 +172,25 @@ class Lane:
             self._results.append(step.result)
         else:
             self._pace.park(1)
+            self._put_down(job.sink.rest)
             heapq.heappush(self._later, (time.monotonic() + step.wait, next(self._count), job))
 
     def _turn(self) -> None:
         """Wait until something happens, and let libcurl work on it."""
-        if (debt := self._rate.debt()) > 0:
-            # Nobody reads meanwhile, so that the sender slows down; silence is not its fault then.
-            self._stopped.wait(min(debt, 0.1))
-            now = time.monotonic()
-            for exchange in self._busy.values():
-                exchange.heard = now
+        if not self._rate.is_free() and not self._rate.debt():
+            for exchange in [one for one in self._busy.values() if one.paused]:
+                exchange.go_on()
         multi = self._multi
-        if self._due is not None and time.monotonic() >= self._due:
+        is_due = self._due is not None and time.monotonic() >= self._due
+        if is_due:
             self._due = None
             multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            if self._due is None:
+                # Called a moment too early it does nothing, and does not say again when it wants to be called.
+                self._set_timer(multi.timeout())
         began = time.monotonic()
-        events = self._sockets.wait(0 if self._inbox else self._patience())
+        # What was finished by that is to be gathered at once.
+        events = self._sockets.wait(0 if is_due or self._inbox else self._patience())
         self._sleeps = False
         if self._ready:
             self._pace.idled(time.monotonic() - began)
@@ -202,6 +208,8 @@ class Lane:
         if self._later:
             moments.append(self._later[0][0])
         seconds = min(moments) - time.monotonic() if moments else _LONGEST_SLEEP
+        if debt := self._rate.debt():
+            seconds = min(seconds, debt)
         if self._ready and (pause := self._pace.paused()):
             seconds = min(seconds, pause)
         return max(0.0, min(seconds, _TOLD_SECONDS if self._results else self._look_every))
@@ -241,15 +249,25 @@ class Lane:
             return
         self._looked = now
         for exchange in list(self._busy.values()):
-            exchange.job.sink.settle()
+            self._put_down(exchange.job.sink.settle)
             if not self._ready and self._pace.has_room() and self._rate.is_free():
                 self._split(exchange, now - exchange.began)
-        for exchange in [one for one in self._busy.values() if now - one.heard > one.most_silent]:
+        for exchange in [one for one in self._busy.values() if now - one.heard > one.most_silent and not one.paused]:
             if self._busy.pop(exchange.curl, None) is None:
                 continue  # a piece that was given up together with one before it
             self._multi.remove_handle(exchange.curl)  # which closes the connection
             text = f"{exchange.where} sent nothing for {exchange.most_silent:g} s"
             self._settle(exchange, curls.BrokenError(text))
+
+    def _put_down(self, write: Callable[[], None]) -> None:
+        """Write what came of a file so far, as more of it comes slowly or later. Raises OSError."""
+        try:
+            write()
+        except OSError as error:
+            if not descriptors.are_used_up(error):
+                raise
+        except HCAError:
+            pass  # told when more of it comes
 
     def _split(self, exchange: Exchange, seconds: float) -> None:
         """Let a large file come in pieces, over several connections, if one has shown to be slow."""

@@ -113,12 +113,14 @@ def _cloned_or_copied(source: str, target: str, promise: Promise) -> str:
     """Make a file of its own beside `target` that shares the blocks of `source` if it can, and rename it."""
     known = _known(source, target)
     temporary = files.temporary_beside(target)
+    is_sealed = promise.digest is not None and seal.is_sealed(os.stat(source), promise.digest)
     try:
         how = REFLINK if REFLINK not in known and _clone(source, temporary) else COPY
         if how == COPY:
             known.add(REFLINK)
             shutil.copyfile(source, temporary)
-        if promise.digest is not None:
+        # Only of what has not been written to meanwhile; another one is read when somebody asks for it.
+        if promise.digest is not None and is_sealed and seal.is_sealed(os.stat(source), promise.digest):
             seal.put(temporary, os.stat(temporary).st_size, promise.digest)
         os.replace(temporary, target)
         return how

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Hashable
 
 FIRST = 16
@@ -32,6 +33,7 @@ class Pace:
         self._lock = threading.Lock()
         self._hungry: dict[Hashable, Callable[[], None]] = {}
         self._resume_at = 0.0
+        self._refused: deque[float] = deque(maxlen=MOST)  # when
         self._halved_at = -1.0
         self._done = 0
         self._measured_at = time.monotonic()
@@ -76,8 +78,11 @@ class Pace:
         now = time.monotonic()
         with self._lock:
             self._resume_at = max(self._resume_at, now + wait)
-            # One burst of refusals is one refusal: all those requests were under way together.
-            if not self._fixed and now - self._halved_at > max(1.0, wait):
+            self._refused.append(now)
+            # One burst of refusals is one refusal: all those requests were under way together. And a single file that
+            # is refused again and again says nothing of the others.
+            lately = sum(now - at < 1.0 for at in self._refused)
+            if not self._fixed and now - self._halved_at > max(1.0, wait) and lately > self.limit // 8:
                 self._halved_at = now
                 self.limit = max(1, self.limit // 2)
                 self._before = None
@@ -151,21 +156,25 @@ class Rate:
     _BURST_SECONDS = 0.1
 
     def __init__(self, most: float | None) -> None:
-        self.most = most
+        self._most = most
         self._lock = threading.Lock()
         self._free_at = time.monotonic()
 
     def took(self, size: int) -> None:
         """Note that `size` bytes have arrived."""
-        if self.most is not None:
+        if self._most is not None:
             with self._lock:
                 now = time.monotonic()
-                self._free_at = max(self._free_at, now - self._BURST_SECONDS) + size / self.most
+                self._free_at = max(self._free_at, now - self._BURST_SECONDS) + size / self._most
 
     def is_free(self) -> bool:
         """Tell whether there is no limit."""
-        return self.most is None
+        return self._most is None
+
+    def is_ahead(self) -> bool:
+        """Tell whether no more should be read until `debt` is 0. A little ahead is allowed, as each wait takes time."""
+        return self._most is not None and self._free_at > time.monotonic() + self._BURST_SECONDS
 
     def debt(self) -> float:
-        """Return for how many seconds nothing should be read."""
-        return max(0.0, self._free_at - time.monotonic()) if self.most is not None else 0.0
+        """Return in how many seconds what was read is no more than what was allowed."""
+        return max(0.0, self._free_at - time.monotonic()) if self._most is not None else 0.0

@@ -67,14 +67,14 @@ def opened(target: str, part: str, listing: Listing, *, take_up: bool) -> Binary
     """
     taken = not take_up
     for other in sorted(listing.of(target), key=size, reverse=True):
-        dead = _is_dead(other)
+        dead = _owner_lives(other) is False
         if not taken:
             try:
                 os.rename(other, part) if dead else shutil.copyfile(other, part)
                 taken = True
             except FileNotFoundError:
                 continue  # another process took or finished it just now
-        if dead or _is_old(other):
+        if is_abandoned(other):
             drop(other)
     # In one step, as another process that finishes the file drops all parts; whoever has one open does not mind.
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
@@ -98,8 +98,9 @@ def size(path: str) -> int:
 
 
 def is_abandoned(path: str) -> bool:
-    """Tell whether nobody writes to a part any more: its process is dead, or did not for long."""
-    return _is_dead(path) or _is_old(path)
+    """Tell whether nobody writes to a part any more: its process is dead, or unknown here and did not for long."""
+    lives = _owner_lives(path)
+    return _is_old(path) if lives is None else not lives
 
 
 def _prefix(target: str) -> str:
@@ -125,19 +126,19 @@ def _namespace() -> str:
         return ""
 
 
-def _is_dead(part: str) -> bool:
-    """Tell whether the process that wrote `part` has certainly ended."""
+def _owner_lives(part: str) -> bool | None:
+    """Tell whether the process that wrote `part` lives; None where that can't be known from here."""
     namespace, _, rest = part.removesuffix(SUFFIX).rpartition(".")[2].partition("-")
     pid = rest.partition("-")[0]
-    if not _namespace() or namespace != _namespace() or not pid.isdigit() or int(pid) == os.getpid():
-        return False
+    if not _namespace() or namespace != _namespace() or not pid.isdigit():
+        return None
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
-        return True
+        return False
     except OSError:
-        pass
-    return False
+        pass  # somebody else's
+    return True
 
 
 def _is_old(part: str) -> bool:

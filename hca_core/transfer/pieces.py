@@ -49,7 +49,7 @@ class Gathered:
     def keep(self) -> None:
         """Do nothing: what is in memory goes with the process."""
 
-    settle = drop = commit = afresh = keep
+    settle = rest = drop = commit = afresh = keep
 
 
 class Piece(Job):

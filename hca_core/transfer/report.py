@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +140,7 @@ class Report:
             return
         done = self.fetched + self.present
         lines = [f"{done} file{'s' if done != 1 else ''} done, {self.failed} failed: {counted(self.failed, 'problem')}"]
-        lines += [f"  {one.name}: {one.error}" for one in self.failures[:_MOST_TOLD]]
+        lines += [f"  {one_line(one.name)}: {one.error}" for one in self.failures[:_MOST_TOLD]]
         if self.failed > _MOST_TOLD:
             lines.append(f"  ... and {self.failed - _MOST_TOLD} more")
         error = DownloadError(self, "\n".join(lines), hint="run the same command again: it fetches what is missing")
@@ -151,27 +153,23 @@ class Report:
         """Return the document of all the runs that `documents` report, such as the shards of one download.
 
         Numbers add up, lists are joined (each of their items once, but for failures), of all else the first is kept;
-        several directories become a list. Raises UsageError if one is not the report of a run.
+        several directories become a list. Dry runs see one disk: the least room free, and enough of it if all of their
+        needs have it together. Raises UsageError if one is not the report of a run.
         """
         merged: dict[str, Any] = {}
         directories: dict[str, None] = {}
         for document in documents:
             if not isinstance(document, dict) or not isinstance(document.get("failed"), list):
                 raise UsageError(f"this is not the report of a download: {one_line(str(document))[:60]}")
-            directories[str(document.get("directory", "."))] = None
+            named = document.get("directory", ".")
+            directories |= dict.fromkeys(map(str, named if isinstance(named, list) else [named]))
             for key, value in document.items():
-                known = merged.get(key)
-                if key not in merged:
-                    merged[key] = list(value) if isinstance(value, list) else value
-                elif _is_number(value) and _is_number(known):
-                    merged[key] = known + value
-                elif key == "failed":
-                    known += value
-                elif isinstance(value, list) and isinstance(known, list):
-                    merged[key] = list(dict.fromkeys([*known, *value]))
+                merged[key] = _joined(key, merged[key], value) if key in merged else copy(value)
         if not merged:
             raise UsageError("there are no reports to merge")
         merged["directory"] = next(iter(directories)) if len(directories) == 1 else list(directories)
+        if "room_free" in merged:
+            merged["enough_room"] = merged["room_free"] is None or merged["room_needed"] <= merged["room_free"]
         # Where it was in each of them: behind what was done.
         return {**{key: value for key, value in merged.items() if key != "failed"}, "failed": merged["failed"]}
 
@@ -219,6 +217,21 @@ def in_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _joined(key: str, known: Any, value: Any) -> Any:
+    """Return what one key of two reports has in the report of both."""
+    if key == "room_free":
+        return min(known, value) if _is_number(known) and _is_number(value) else None
+    if _is_number(known) and _is_number(value):
+        return known + value
+    if not isinstance(known, list) or not isinstance(value, list):
+        return known
+    if key == "failed":
+        known += value
+        return known
+    # Items may be documents, which are no keys.
+    return list({json.dumps(item, sort_keys=True): item for item in [*known, *value]}.values())
 
 
 def _is_number(value: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,19 +68,28 @@ def is_complete(path: StrPath, promise: Promise, *, verify: bool = False) -> boo
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    if promise.size is not None and found.st_size != promise.size:
+    if not stat.S_ISREG(found.st_mode) or (promise.size is not None and found.st_size != promise.size):
         return False
     if not verify and is_sealed(found, promise.digest):
         return True
     try:
-        right = digest_of(path, promise.algorithm) == promise.digest
-    except (FileNotFoundError, IsADirectoryError):
+        with open(path, "rb") as stream:
+            before = os.fstat(stream.fileno())
+            right = hashlib.file_digest(stream, promise.algorithm).hexdigest() == promise.digest
+        after = os.stat(path)
+    except FileNotFoundError:
         return False
+    if _state(before) != _state(after):
+        return False  # somebody writes to it, or has put another one there: nobody knows what it is
     if right:
-        put(path, found.st_size, promise.digest)
-    elif is_sealed(found, promise.digest):
+        put(path, after.st_size, promise.digest)
+    elif is_sealed(after, promise.digest):
         tear(path)
     return right
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def digest_of(path: StrPath, algorithm: str = "sha256") -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from hca_core import checksums
+from hca_core.errors import HCAError, IntegrityError
 from hca_core.transfer import parts, seal
 
 if TYPE_CHECKING:
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
 
     from hca_core.transfer.values import Transfer
 
+# A directory where a file should be, a file where a directory should be, a name that this file system can't hold.
+_OF_THIS_PLACE = frozenset(
+    getattr(errno, name)
+    for name in ("EISDIR", "ENOTDIR", "EEXIST", "ENAMETOOLONG", "EILSEQ", "ELOOP", "EINVAL")
+    if hasattr(errno, name)
+)
 SMALL = 1024 * 1024  # bytes up to which a file is held in memory until it is complete
 BLOCK = 1024 * 1024
 
@@ -37,36 +45,45 @@ class Held:
         """Forget what was taken."""
         self._pieces, self.got = [], 0
 
-    def keep(self) -> None:
-        """Do nothing: what is in memory goes with the process."""
+    keep = drop = afresh  # what is in memory goes with the process
 
-    drop = settle = keep
+    def rest(self) -> None:
+        """Do nothing: there is nothing that could be put down."""
+
+    settle = rest
 
     def commit(self) -> None:
-        """Check what was taken and put it into place. Raises IntegrityError, OSError."""
+        """Check what was taken and put it into place. Raises HCAError, OSError."""
         transfer = self._transfer
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         hasher = transfer.promise.hasher()
         hasher.update(data)
         transfer.promise.check(transfer.name, len(data), hasher.hexdigest())
-        is_new = _make_folder(transfer.target)
-        part = parts.new(transfer.target)
         try:
-            _write(part, data, transfer.digest)
-            _into_place(transfer, part, parts.Listing() if is_new else self._listing, is_new=is_new)
+            is_new = _make_folder(transfer.target)
+            part = parts.new(transfer.target)
+            try:
+                _write(part, data, transfer.digest)
+                _into_place(transfer, part, parts.Listing() if is_new else self._listing, is_new=is_new)
+            except BaseException:
+                parts.drop(part)
+                raise
         except OSError as error:
-            parts.drop(part)
             raise _told(error, transfer.target) from None
 
 
 class Kept:
-    """A large file: a part beside its place, which survives the process and is taken up by the next one."""
+    """A large file: a part beside its place, which survives the process and is taken up by the next one.
+
+    It is open only while it is written to: thousands of files may wait for their service.
+    """
 
     def __init__(self, transfer: Transfer, listing: parts.Listing) -> None:
         self._transfer = transfer
         self._listing = listing
-        self._part = parts.new(transfer.target)
+        self._part = ""
         self._stream: Any = None
+        self._written = 0  # bytes that are in the part
         self._hasher: Any = None
         self._hashing = ExitStack()
         self._hash: Callable[[bytes | memoryview], None] | None = None
@@ -75,25 +92,27 @@ class Kept:
         self.got = 0
 
     def open(self, stopped: threading.Event) -> None:
-        """Make the part, with what an earlier run left in it, and hash that. Raises OSError, KeyboardInterrupt."""
+        """Make the part, with what an earlier run left in it, and hash that.
+
+        Raises HCAError, OSError, KeyboardInterrupt.
+        """
         transfer = self._transfer
-        _make_folder(transfer.target)
-        # What nobody can check must not be made of two runs' bytes.
-        resumable = transfer.digest is not None
         try:
-            self._stream = parts.opened(transfer.target, self._part, self._listing, take_up=resumable)
-            self._hasher = transfer.promise.hasher()
-            while block := self._stream.read(BLOCK):
-                self._hasher.update(block)
-                self.got += len(block)
-                if stopped.is_set():
-                    raise KeyboardInterrupt
+            _make_folder(transfer.target)
+            self._part = parts.new(transfer.target)
+            # What nobody can check must not be made of two runs' bytes.
+            resumable = transfer.digest is not None
+            with parts.opened(transfer.target, self._part, self._listing, take_up=resumable) as stream:
+                self._hasher = transfer.promise.hasher()
+                self._written = 0
+                while block := stream.read(BLOCK):
+                    self._hasher.update(block)
+                    self._written += len(block)
+                    if stopped.is_set():
+                        raise KeyboardInterrupt
         except OSError as error:
-            self._close()
             raise _told(error, transfer.target) from None
-        except KeyboardInterrupt:
-            self._close()
-            raise
+        self.got = self._written
         self._begin_to_hash()
 
     def _begin_to_hash(self) -> None:
@@ -106,50 +125,89 @@ class Kept:
             self._hash = lambda view: hand_over(bytes(view))
 
     def take(self, piece: bytes) -> None:
-        """Take the next bytes. Raises OSError."""
+        """Take the next bytes. Raises HCAError, OSError."""
         if self._block is None:
             self._block = bytearray(BLOCK)
         length = len(piece)
         if self._filled + length > BLOCK:
-            self._flush()
+            self.settle()
         # libcurl brings 16 KiB at a time; hashing and writing those one by one would take half as long again.
         self._block[self._filled : self._filled + length] = piece
         self._filled += length
         self.got += length
 
     def afresh(self) -> None:
-        """Forget what was taken. Raises OSError."""
-        self._stream.seek(0)
-        self._stream.truncate()
+        """Forget what was taken. Raises HCAError, OSError."""
         self._hashing.close()
+        self._close()
         self._hasher = self._transfer.promise.hasher()
-        self._filled = self.got = 0
+        self._filled = self.got = self._written = 0
         self._begin_to_hash()
+        try:
+            self._stream = _opened(self._part, os.O_CREAT | os.O_TRUNC)
+        except OSError as error:
+            raise _told(error, self._transfer.target) from None
 
     def settle(self) -> None:
-        """Write what is in memory, so that no more than a second of a slow transfer can be lost. Raises OSError."""
-        self._flush()
+        """Write what is in memory, so that no more than a second of a slow transfer can be lost.
+
+        Raises HCAError, OSError.
+        """
+        if not self._filled or self._block is None:
+            return
+        try:
+            stream = self._stream or self._open_again()
+            view = memoryview(self._block)[: self._filled]
+            self._filled = 0
+            assert self._hash is not None  # noqa: S101 - for the type checker
+            self._hash(view)
+            while view:
+                done = stream.write(view)
+                self._written += done
+                view = view[done:]
+        except OSError as error:
+            raise _told(error, self._transfer.target) from None
+
+    def _open_again(self) -> Any:
+        """Open the part once more. Raises IntegrityError if it is not as it was left, OSError."""
+        try:
+            self._stream = _opened(self._part)
+        except FileNotFoundError:
+            if not os.path.isdir(os.path.dirname(self._part) or "."):
+                raise
+            raise _removed(self._transfer) from None
+        if self._stream.seek(0, os.SEEK_END) != self._written:
+            raise IntegrityError(f"{self._transfer.name}: another program wrote to its part")
+        return self._stream
+
+    def rest(self) -> None:
+        """Put down what was taken, as nothing comes for a while. Raises HCAError, OSError."""
+        self.settle()
+        self._close()
+        self._block = None
 
     def keep(self) -> None:
         """Close the part for a later run; one that could not be used is removed."""
-        if self._stream is None:
+        if not self._part:
             return
         try:
-            self._flush()
-        except OSError:
+            self.settle()
+        except (OSError, IntegrityError):
             pass  # a full disk, or a folder that is gone: that was told already, or does not matter any more
+        self._hashing.close()
         self._close()
         if self._transfer.digest is None or parts.size(self._part) == 0:
             parts.drop(self._part)
 
     def drop(self) -> None:
         """Close and remove the part."""
+        self._hashing.close()
         self._close()
         parts.drop(self._part)
 
     def commit(self) -> None:
-        """Check what was taken and put it into place. Raises IntegrityError, OSError."""
-        self._flush()
+        """Check what was taken and put it into place. Raises HCAError, OSError."""
+        self.settle()
         self._hashing.close()
         transfer = self._transfer
         digest = self._hasher.hexdigest()
@@ -162,24 +220,19 @@ class Kept:
         except OSError as error:
             raise _told(error, transfer.target) from None
 
-    def _flush(self) -> None:
-        if not self._filled or self._block is None:
-            return
-        view = memoryview(self._block)[: self._filled]
-        self._filled = 0
-        assert self._hash is not None  # noqa: S101 - for the type checker
-        self._hash(view)
-        try:
-            while view:
-                view = view[self._stream.write(view) :]
-        except OSError as error:
-            raise _told(error, self._transfer.target) from None
-
     def _close(self) -> None:
-        self._hashing.close()
         if self._stream is not None:
             self._stream.close()
-            self._stream = self._block = None
+            self._stream = None
+
+
+def _opened(part: str, more: int = 0) -> Any:
+    flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | more
+    return os.fdopen(os.open(part, flags, 0o666), "r+b", buffering=0)
+
+
+def _removed(transfer: Transfer) -> IntegrityError:
+    return IntegrityError(f"{transfer.name}: its part was removed by another program")
 
 
 def _make_folder(target: str) -> bool:
@@ -219,7 +272,9 @@ def _into_place(transfer: Transfer, part: str, listing: parts.Listing, *, is_new
     except FileNotFoundError:
         # Another process finished the same file first and tidied up; what it left was checked as ours was.
         if not seal.is_complete(target, transfer.promise):
-            raise
+            if not os.path.isdir(os.path.dirname(target) or "."):
+                raise
+            raise _removed(transfer) from None
     if part:
         parts.drop(part)
     if not is_new:
@@ -227,8 +282,13 @@ def _into_place(transfer: Transfer, part: str, listing: parts.Listing, *, is_new
             parts.drop(other)
 
 
-def _told(error: OSError, target: str) -> OSError:
-    """Return an error that says where it happened: one of a write does not."""
+def _told(error: OSError, target: str) -> OSError | HCAError:
+    """Return an error that says where it happened: one of a write does not.
+
+    What is the matter with this place only is no reason to end a run: an HCAError.
+    """
+    if error.errno in _OF_THIS_PLACE:
+        return HCAError(f"{error.filename or target}: {error.strerror}")
     if error.filename is None:
         error.filename = target
     return error

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from hca_core.transfer.values import Transfer
 
 _ABSENT, _SEALED, _UNCHECKED = range(3)
-# How a file is kept while they are counted: size, requests it takes (6 bits), whether it is there (2 bits).
-_SIZE_BIT, _REQUESTS_BIT = 8, 2
+# How a file is kept while they are counted: its size (no disk can have a larger one), and in a byte how many requests
+# it takes (6 bits) and whether it is there (2 bits).
+_MOST_SIZE = 2**63 - 1
 _MOST_REQUESTS = 63
 _BUCKETS = 256
 _BLOCK = 4096  # what a small file takes at least, on nearly all file systems
@@ -56,17 +57,18 @@ class Plan:
 
 
 class Tally:
-    """Counts transfers with 16 bytes of memory for each; duplicates are sorted out at the end."""
+    """Counts transfers with 17 bytes of memory for each; duplicates are sorted out at the end."""
 
     def __init__(self) -> None:
         self._keys = [array("Q") for _ in range(_BUCKETS)]
-        self._values = [array("Q") for _ in range(_BUCKETS)]
+        self._sizes = [array("Q") for _ in range(_BUCKETS)]
+        self._states = [array("B") for _ in range(_BUCKETS)]
         self._held = 0
 
     def add(self, transfer: Transfer) -> None:
         """Count a transfer: one look at the disk."""
         key = hash(transfer.target) & 0xFFFFFFFFFFFFFFFF
-        size = transfer.size or 0
+        size = min(transfer.size or 0, _MOST_SIZE)
         state = _state(transfer)
         requests = 0
         if state == _ABSENT:
@@ -74,18 +76,18 @@ class Tally:
             if size >= _WORTH_A_LOOK:
                 self._held += held(transfer.target)
         self._keys[key % _BUCKETS].append(key)
-        packed = size << _SIZE_BIT | min(requests, _MOST_REQUESTS) << _REQUESTS_BIT | state
-        self._values[key % _BUCKETS].append(packed)
+        self._sizes[key % _BUCKETS].append(size)
+        self._states[key % _BUCKETS].append(min(requests, _MOST_REQUESTS) << 2 | state)
 
     def plan(self) -> Plan:
         """Return the sums."""
         plan = Plan(room=-self._held)
-        for keys, values in zip(self._keys, self._values, strict=True):
-            for value in dict(zip(keys, values, strict=True)).values():
-                size, state = value >> _SIZE_BIT, value & 3
+        for keys, sizes, states in zip(self._keys, self._sizes, self._states, strict=True):
+            for size, packed in dict(zip(keys, zip(sizes, states, strict=True), strict=True)).values():
+                state = packed & 3
                 plan.files += 1
                 plan.size += size
-                plan.requests += value >> _REQUESTS_BIT & _MOST_REQUESTS
+                plan.requests += packed >> 2
                 if state == _ABSENT:
                     plan.room += -(-size // _BLOCK) * _BLOCK
                 else:

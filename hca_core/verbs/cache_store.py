@@ -51,14 +51,14 @@ def info(directory: str, show: Show) -> None:
 def verify(directory: str, remove: bool, jobs: int | None, no_progress: bool, show: Show) -> None:
     """Read all files of the filestore below DIR and compare each with its name, which is its sha256.
 
-    Ends with exit status 6 if one is wrong.
+    Ends with exit status 6 if one is wrong. A file that can't be read is told, too, but never deleted.
     """
     from hca_core.errors import IntegrityError
     from hca_core.progress import bytes_bar
     from hca_core.transfer import filestore
     from hca_core.transfer.report import counted
 
-    files = size = wrong = 0
+    files = size = wrong = gone = elsewhere = 0
     listed: list[dict[str, str]] = []
     with bytes_bar(None, enabled=not no_progress) as bar:
         for one in filestore.verify(directory, jobs=jobs or os.cpu_count() or 1):
@@ -69,18 +69,21 @@ def verify(directory: str, remove: bool, jobs: int | None, no_progress: bool, sh
             if not one.problem:
                 continue
             wrong += 1
-            if remove:
-                filestore.remove(directory, one.path)
+            if remove and one.is_known:
+                elsewhere += filestore.remove(directory, one.path)
+                gone += 1
             if len(listed) < MOST_WRONG:
                 listed.append({"file": one.path, "problem": one.problem})
-    removed = {"removed": wrong} if remove else {}
+    removed = {"removed": gone} if remove else {}
     show(
         {"directory": directory or ".", "files": files, "bytes": size, "wrong_files": wrong, **removed, "wrong": listed}
     )
     if wrong:
-        hint = (
-            "run the download again: it fetches what is wrong" if remove else "hca cache verify --remove, then download"
-        )
+        hint = "hca cache verify --remove, then download"
+        if remove:
+            hint = "run the download again: it fetches what was deleted"
+        if elsewhere:
+            hint = f"{counted(elsewhere, 'file')} had names in directories, too: delete them there, then download again"
         raise IntegrityError(f"{wrong:,} of {counted(files, 'file')} {'is' if wrong == 1 else 'are'} wrong", hint=hint)
 
 

@@ -25,11 +25,13 @@ from hca_core.context import Hca
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from hca_core.errors import HCAError
     from hca_core.output import Show
     from hca_core.transfer.report import Report
     from hca_core.transfer.run import Order
 
 HOW, INSTEAD, TOLD, WHERE = "Speed and patience", "Instead of fetching", "What is told", "More than one machine"
+_DAY = 86_400  # seconds
 EMIT = ("urls", "aria2", "curl", "s5cmd")  # those of hca_core.transfer.emit, which a help page does not load
 
 
@@ -57,11 +59,12 @@ class SectionOption(click.Option):
 
 
 class _Number(click.ParamType[float]):
-    """A positive number with a unit, as 20M or 2h."""
+    """A number of at least `least` with a unit, as 20M or 2h."""
 
-    def __init__(self, name: str, units: Mapping[str, float], examples: str) -> None:
+    def __init__(self, name: str, units: Mapping[str, float], least: float, examples: str) -> None:
         self.name = name
         self._units = units
+        self._least = least
         self._examples = examples
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -69,19 +72,34 @@ class _Number(click.ParamType[float]):
         if isinstance(value, (int, float)):
             return value
         match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]?)", value, re.ASCII)
-        unit = self._units.get(match[2]) if match else None
-        if not match or unit is None or not float(match[1]):
+        number = float(match[1]) * self._units.get(match[2], 0.0) if match else 0.0
+        if number < self._least:
             self.fail(f"{value!r} is not {self._examples}.", param, ctx)
-        return float(match[1]) * unit
+        return number
+
+
+class _Delay(click.FloatRange):
+    """A number of seconds from 0 to a day."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number. Raises click.BadParameter."""
+        number: float = super().convert(value, param, ctx)
+        if not number <= _DAY:  # nor is nan
+            self.fail(f"{value!r} is not a number of seconds up to {_DAY:,}, a day.", param, ctx)
+        return number
 
 
 RATE = _Number(
     "rate",
     {"": 1, **{letter: 1000.0**power for power, pair in enumerate(("kK", "mM", "gG"), 1) for letter in pair}},
-    "a number of bytes a second above 0, such as 500000, 800K, 20M or 1.5G",
+    1,
+    "a number of bytes a second, at least 1, such as 500000, 800K, 20M or 1.5G",
 )
 TIME = _Number(
-    "time", {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}, "a length of time above 0, such as 90, 30m or 2h"
+    "time",
+    {"": 1, "s": 1, "m": 60, "h": 3600, "d": _DAY},
+    0.001,
+    "a length of time above 0, such as 90, 30m or 2h",
 )
 
 
@@ -90,7 +108,7 @@ def transfer_options(function: Callable[..., Report]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def with_order(*arguments: Any, show: Show, report: str, **settings: Any) -> None:
-        _check_report(report)
+        _check_places(report, settings["events"], settings["failures"])
         _run(functools.partial(function, *arguments), show, report, settings)
 
     verb: Callable[..., Any] = with_order
@@ -111,7 +129,7 @@ def _options() -> list[Callable[[Callable[..., Any]], Callable[..., Any]]]:
         ),
         option(HOW, "--max-rate", type=RATE, metavar="RATE", help="Most bytes a second in all, as 800K, 20M or 1.5G."),
         option(HOW, "--num-retries", type=click.IntRange(min=0), default=10, show_default=True, help=retries),
-        option(HOW, "--min-delay-seconds", type=click.FloatRange(min=0), default=0.25, show_default=True, help=delay),
+        option(HOW, "--min-delay-seconds", type=_Delay(min=0), default=0.25, show_default=True, help=delay),
         option(HOW, "--time-limit", type=TIME, metavar="TIME", help="End after 90 (seconds), 30m, 2h; keep what came."),
         option(HOW, "--verify", is_flag=True, help="Read what is there, even if it looks untouched."),
         option(INSTEAD, "--dry-run", is_flag=True, help="Tell what there is to do, and do nothing."),
@@ -140,13 +158,23 @@ def _checked_shard(ctx: click.Context, parameter: click.Parameter, value: str) -
     return value
 
 
-def _check_report(path: str) -> None:
+def _check_places(report: str, events: str, failures: str) -> None:
+    """Raise UsageError, before anything is sent, if something of what is told can't be written where it should go."""
+    if not (report or events or failures):
+        return
     from hca_core.errors import UsageError
+    from hca_core.transfer import events as telling
+    from hca_core.transfer import failures as losing
+    from hca_core.transfer import outputs
 
-    folder = os.path.dirname(path) or "."
-    if path and (os.path.isdir(path) or not os.access(folder, os.W_OK)):
-        why = "it is a directory" if os.path.isdir(path) else f"there is no directory {folder} that can be written to"
-        raise UsageError(f"the report can't be written to {path}: {why}")
+    if report:
+        outputs.check(report, "the report", outputs.REPORT)
+    if events not in ("", "-"):
+        telling.check(events)
+    if failures:
+        losing.check(failures)
+    if outputs.are_one(path for path in (report, events, failures) if path not in ("", "-")):
+        raise UsageError("--report, --events and --failures need a file each")
 
 
 def _run(function: Callable[..., Report], show: Show, path: str, settings: dict[str, Any]) -> None:
@@ -157,18 +185,18 @@ def _run(function: Callable[..., Report], show: Show, path: str, settings: dict[
     from hca_core.transfer.report import DownloadError
 
     began = time.monotonic()
-    error = None
+    error: HCAError | None = None
     with _ordered(settings) as (order, is_watched):
         try:
             report = function(order=order, **settings)
         except DownloadError as failed:
             report, error = failed.report, failed
-    if path:
-        _write(path, report.document())
     if not order.emit:  # then stdout belongs to the other tool
         show(report.document())
     if is_watched:
         progress.say(report.in_words(time.monotonic() - began))
+    if path:
+        error = _write(path, report.document(), error)
     if error is not None:
         raise error
 
@@ -213,9 +241,20 @@ def _to_stdout(text: str) -> None:
         stream.write(text.encode())
 
 
-def _write(path: str, document: Any) -> None:
+def _write(path: str, document: Any, error: HCAError | None) -> HCAError | None:
+    """Write the report, and return the `error` to end with: if there is none yet, that it can't be written."""
     import json
 
-    from hca_core import files
+    from hca_core import log
+    from hca_core.errors import HCAError
+    from hca_core.transfer import outputs
 
-    files.write_atomic(path, json.dumps(document, indent=2).encode() + b"\n", mode=0o666)
+    try:
+        with outputs.replacing(path) as stream:
+            stream.write(json.dumps(document, indent=2).encode() + b"\n")
+    except OSError as problem:
+        told = f"the report can't be written to {path}: {problem.strerror}"
+        if error is None:
+            return HCAError(told)
+        log.logger().warning("%s", told)
+    return error

@@ -346,7 +346,8 @@ def test_stopping_ends_a_wait(service, session):
 # Redirects
 
 
-def test_a_redirect_to_itself_that_asks_to_wait_is_followed_many_times(service, session):
+def test_a_redirect_to_itself_that_asks_to_wait_is_followed_many_times(service, session, monkeypatch):
+    monkeypatch.setattr(http, "LEAST_WAIT", 0.001)
     service.on("GET", "/x").redirect("/x", 301, retry_after=0.001, times=40).reply(json={"ready": True})
     assert session.request("GET", service.url + "/x").json() == {"ready": True}
     assert len(service.requests) == 41

@@ -129,12 +129,41 @@ def test_the_report_is_also_a_file(bundle, hca):
     assert json.loads(Path("report.json").read_text()) == outcome.json()
 
 
-@pytest.mark.parametrize(("place", "why"), [("no/report", "there is no directory no"), (".", "it is a directory")])
-def test_a_report_that_can_not_be_written_is_told_at_once(bundle, hca, shelf, place, why):
-    outcome = hca(*words(bundle, "--report", place))
+@pytest.mark.parametrize("option", ["report", "events", "failures"])
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("no/report", "there is no directory no"),
+        ("files.tsv/x", "there is no directory files.tsv"),
+        (".", "it is a directory"),
+        ("files.tsv", "another file is there; name another one, or move it away"),
+    ],
+)
+def test_what_can_not_be_written_is_told_at_once_and_nothing_is_lost(manifest, hca, shelf, option, place, why):
+    before = Path("files.tsv").read_bytes()
+    outcome = hca(*manifest, f"--{option}", place)
     assert outcome.exit_status == 2
-    assert outcome.stderr.startswith(f"hca: the report can't be written to {place}: {why}")
+    assert outcome.stderr.startswith(f"hca: the {option} can't be written to {place}: {why}")
+    assert (shelf.service.requests, Path("files.tsv").read_bytes()) == ([], before)
+
+
+def test_a_file_tells_one_thing(bundle, hca, shelf):
+    outcome = hca(*words(bundle, "--report", "told", "--events", "./told"))
+    assert (outcome.exit_status, outcome.stderr) == (2, "hca: --report, --events and --failures need a file each\n")
     assert shelf.service.requests == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_full_disk_does_not_lose_the_report(bundle, hca, shelf):
+    full = "the report can't be written to /dev/full: No space left on device"
+    outcome = hca(*words(bundle, "--report", "/dev/full", "--download-dir", "d"))
+    assert (outcome.exit_status, outcome.stderr, outcome.json()["fetched"]) == (1, f"hca: {full}\n", 3)
+    shelf.content(bundle.files[0]["sha256"])._answers.clear()
+    shelf.content(bundle.files[0]["sha256"]).fail(status=404)
+    outcome = hca(*words(bundle, "--report", "/dev/full", "--failures", "/dev/full", "--download-dir", "e"))
+    assert (outcome.exit_status, len(outcome.json()["failed"])) == (7, 1)
+    assert full in outcome.stderr
+    assert "the failures can't be written to /dev/full: No space left on device" in outcome.stderr
 
 
 def test_events_go_to_a_file_or_to_stderr(bundle, hca):
@@ -253,6 +282,11 @@ def test_numbers_arrive_as_settings(dss, hca, monkeypatch, option, value, settin
     ("option", "value"),
     [
         ("--max-rate", "0"),
+        ("--max-rate", "0.000000001"),
+        ("--min-delay-seconds", "nan"),
+        ("--min-delay-seconds", "inf"),
+        ("--min-delay-seconds", "1e9"),
+        ("--min-delay-seconds", "-1"),
         ("--max-rate", "-5"),
         ("--max-rate", "5X"),
         ("--max-rate", "nan"),
@@ -272,6 +306,21 @@ def test_bad_numbers_are_told_in_one_sentence(manifest, shelf, hca, option, valu
     assert "Traceback" not in outcome.stderr
     assert len(outcome.stderr.splitlines()) <= 2
     assert contents_asked_for(shelf) == 0
+
+
+def test_a_shard_asks_for_its_own_bundles_only(shelf, hca, write_manifest):
+    bundles = [shelf.bundle(shelf.file("f", b"%d" % number)) for number in range(8)]
+    path = write_manifest([row | {"file_version": ""} for bundle in bundles for row in bundle.rows()])
+    asked = []
+    for index in (1, 2):
+        before = len(shelf.service.requests)
+        more = ("--shard", f"{index}/2", "--download-dir", "d")
+        outcome = hca("dss", "download-manifest", "--replica", "aws", "--manifest", path, *more)
+        listed = {one.path for one in shelf.service.requests[before:] if "/bundles/" in one.path}
+        assert (outcome.exit_status, outcome.json()["fetched"]) == (0, len(listed))
+        asked.append(listed)
+    assert len(asked[0] | asked[1]) == 8
+    assert not asked[0] & asked[1]
 
 
 def test_shards_of_a_manifest_merge(manifest, hca, tree, stored):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -47,6 +48,8 @@ def download(hca, tree):
         ({"sha256": None}, "has the sha256"),
         ({"size": -1}, "has the size"),
         ({"size": "many"}, "has the size"),
+        ({"name": "/".join(["x" * 200] * 11)}, "has more than 2,048 bytes"),
+        ({"sha256": hashlib.sha256(b"good").hexdigest(), "size": 3}, "'good' and 'bad' have one sha256, but 4 and 3"),
         ({"uuid": "../x"}, "has the uuid"),
         ({"version": "a/b"}, "has the version"),
     ],
@@ -111,13 +114,44 @@ def test_a_uuid_that_leads_elsewhere_is_refused_though_the_service_has_it(dss, h
     assert set(os.listdir("..")) == {"home", "work"}
 
 
-def test_a_file_called_bundle_json_is_kept_and_the_manifest_is_not_written(shelf, download, tree):
-    own = shelf.file("Bundle.json", b"{}")
+@pytest.mark.parametrize("name", ["Bundle.json", "bundle.json/x"])
+def test_a_file_called_bundle_json_is_kept_and_the_manifest_is_not_written(shelf, download, tree, name):
+    own = shelf.file(name, b"{}")
     outcome = download(shelf.bundle(own))
     assert outcome.exit_status == 0
     assert "its manifest is not written" in outcome.stderr
     (folder,) = [name for name in os.listdir("d") if name != ".hca"]
-    assert tree(f"d/{folder}") == {"Bundle.json": b"{}"}
+    assert tree(f"d/{folder}") == {name: b"{}"}
+
+
+def test_entries_that_are_no_files_are_shown_as_they_are(shelf, download):
+    bundle = shelf.bundle()
+    document = {"bundle": {"uuid": bundle.uuid, "version": bundle.version, "files": [1, "\x1b[2J" * 99]}}
+    script = shelf.service.on("GET", f"/v1/bundles/{bundle.uuid}")
+    script._answers.clear()
+    script.reply(json=document, headers=PAGED)
+    outcome = download(bundle)
+    assert "1 is listed, which is no file" in outcome.stderr
+    assert "attribute" not in outcome.stderr
+    assert "\x1b" not in outcome.stderr
+
+
+@pytest.mark.parametrize("verb", ["download", "download-manifest"])
+def test_what_is_in_the_way_of_a_manifest_ends_nothing_else(shelf, hca, tree, write_manifest, verb):
+    bundle, other = shelf.bundle(shelf.file("f", b"f")), shelf.bundle(shelf.file("g", b"g"))
+    os.makedirs(f"d/{bundle.fqid}/bundle.json/mine")
+    where = ("--replica", "aws", "--download-dir", "d")
+    if verb == "download":
+        outcome = hca("dss", verb, "--bundle-uuid", bundle.uuid, *where)
+    else:
+        path = write_manifest([*bundle.rows(), *other.rows()])
+        outcome = hca("dss", verb, "--manifest", path, "--layout", "bundle", *where)
+        assert set(tree(f"d/{other.fqid}")) == {"g", "bundle.json"}
+    assert outcome.exit_status == ExitStatus.PARTLY
+    (failed,) = outcome.json()["failed"]
+    assert failed["name"] == f"{bundle.fqid}/bundle.json"
+    assert failed["error"].startswith(f"d/{bundle.fqid}/bundle.json can't be written: Is a directory; move away")
+    assert Path(f"d/{bundle.fqid}/f").read_bytes() == b"f"
 
 
 def test_a_symbolic_link_in_the_layout_is_not_followed(shelf, hca, isolated_home):

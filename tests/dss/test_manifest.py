@@ -214,3 +214,120 @@ def test_the_copy_has_the_permissions_of_any_new_file():
     finally:
         os.umask(before)
     assert os.stat("m.tsv").st_mode & 0o777 == 0o640
+
+
+# What is no plain file, and no place for a copy
+
+
+@pytest.fixture
+def bundle(shelf):
+    return shelf.bundle(shelf.file("a", b"content of a"), shelf.file("b", b"content of b"))
+
+
+@pytest.fixture
+def streamed(hca):
+    """A function that downloads by a manifest which comes through a pipe."""
+
+    def run(content: bytes, place: str, *more: str):
+        reading, writing = os.pipe()
+        os.write(writing, content)
+        os.close(writing)
+        own = os.dup(0)
+        os.dup2(reading, 0)
+        try:
+            words = ("--replica", "aws", "--manifest", place.format(reading), "--download-dir", "d", *more)
+            return hca("dss", "download-manifest", *words)
+        finally:
+            os.dup2(own, 0)
+            os.close(own)
+            os.close(reading)
+
+    return run
+
+
+@pytest.mark.parametrize("place", ["-", "/dev/stdin", "/dev/fd/{}"])
+@pytest.mark.parametrize("layout", ["none", "bundle"])
+def test_a_manifest_from_a_pipe_has_no_copy(bundle, streamed, write_manifest, tree, place, layout):
+    content = Path(write_manifest(bundle.rows())).read_bytes()
+    os.unlink("manifest.tsv")
+    outcome = streamed(content, place, "--layout", layout)
+    assert (outcome.exit_status, outcome.stderr) == (0, "")
+    assert outcome.json()["fetched"] == 2
+    assert "manifest" not in outcome.json()
+    assert os.listdir() == ["d"]
+    if layout == "bundle":
+        assert tree(f"d/{bundle.fqid}")["a"] == b"content of a"
+
+
+def test_problems_of_what_comes_through_stdin(dss, streamed):
+    outcome = streamed(text(HEADER, line(file_size="-1")), "-")
+    assert outcome.exit_status == 2
+    assert outcome.stderr.startswith("hca: the manifest on stdin can't be used")
+    assert "line 2: file_size '-1'" in outcome.stderr
+    assert dss.requests == []
+
+
+def test_a_file_behind_stdin_has_no_copy_either(bundle, hca, write_manifest):
+    path = write_manifest(bundle.rows())
+    own = os.dup(0)
+    with open(path, "rb") as stream:
+        os.dup2(stream.fileno(), 0)
+        try:
+            outcome = hca("dss", "download-manifest", "--replica", "aws", "--manifest", "/dev/stdin")
+        finally:
+            os.dup2(own, 0)
+            os.close(own)
+    assert outcome.exit_status == 0, outcome.stderr
+    assert set(os.listdir()) == {"manifest.tsv", ".hca"}
+
+
+def test_a_line_without_an_end_does_not_fill_memory():
+    with open("m.tsv", "wb") as stream:
+        stream.write(text(HEADER, LINE))
+        stream.truncate(10**9)
+    with Manifest("m.tsv") as manifest, pytest.raises(UsageError, match=r"m.tsv, line 3: it is longer than 4,194,304"):
+        manifest.check()
+
+
+def test_sizes_that_no_disk_has_are_counted(shelf, hca, write_manifest):
+    path = write_manifest([row | {"file_size": "9" * 18} for row in shelf.bundle(shelf.file("a", b"a")).rows()])
+    outcome = hca("dss", "download-manifest", "--replica", "aws", "--manifest", path, "--dry-run")
+    assert (outcome.json()["bytes"], outcome.json()["enough_room"]) == (10**18 - 1, False)
+    outcome = hca("dss", "download-manifest", "--replica", "aws", "--manifest", path)
+    assert (outcome.exit_status, shelf.fetched()) == (1, [])
+    assert "there is not enough room" in outcome.stderr
+
+
+def words(path: str, *more: str) -> tuple[str, ...]:
+    return ("dss", "download-manifest", "--replica", "aws", "--manifest", path, "--download-dir", "d", *more)
+
+
+def test_a_current_directory_that_is_read_only_is_told_at_once(bundle, shelf, hca, write_manifest, monkeypatch):
+    path = write_manifest(bundle.rows())
+    monkeypatch.setattr(os, "access", lambda where, _: where != ".")  # root may write anywhere
+    outcome = hca(*words(path))
+    assert (outcome.exit_status, outcome.stdout, shelf.service.requests) == (2, "", [])
+    assert "the manifest's copy can't be written: the current directory is read-only" in outcome.stderr
+    assert hca(*words(path, "--dry-run")).exit_status == 0
+    assert hca(*words(path, "--shard", "1/1")).exit_status == 0  # a shard writes no copy
+
+
+def test_a_directory_where_the_copy_should_be_is_told_at_once(bundle, shelf, hca, write_manifest, isolated_home):
+    path = isolated_home / "m.tsv"
+    path.write_bytes(Path(write_manifest(bundle.rows())).read_bytes())
+    os.mkdir("m.tsv")
+    outcome = hca(*words(str(path)))
+    assert (outcome.exit_status, shelf.service.requests) == (2, [])
+    assert "the manifest's copy can't be written: m.tsv is a directory here" in outcome.stderr
+
+
+def test_a_copy_that_fails_does_not_lose_the_report(bundle, hca, write_manifest, monkeypatch):
+    path = write_manifest(bundle.rows())
+
+    def full(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Manifest, "write_copy", full)
+    outcome = hca(*words(path))
+    assert (outcome.exit_status, outcome.json()["fetched"]) == (7, 2)
+    assert "manifest.tsv: its copy can't be written: No space left on device" in outcome.stderr

@@ -97,6 +97,28 @@ def test_what_the_bundle_does_not_have_fails_again(shelf, failing, write_manifes
         DSSClient().retry_failed("failed.jsonl")
 
 
+def test_a_collection_that_could_not_be_listed(shelf, failing, tree, monkeypatch):
+    monkeypatch.setenv("HCA_TOKEN", "test")
+    bundle = shelf.bundle(shelf.file("a", A))
+    item = {"type": "bundle", "uuid": bundle.uuid, "version": bundle.version}
+    inner, outer = shelf.uuid(), shelf.uuid()
+    route = shelf.service.on("GET", f"/v1/collections/{inner}").reply(status=404)
+    items = [{"type": "collection", "uuid": inner, "version": "v"}, item | {"uuid": "../\x1b[2J"}]
+    shelf.service.on("GET", f"/v1/collections/{outer}").reply(json={"contents": items})
+    with pytest.raises(DownloadError) as failed:
+        DSSClient().download_collection(outer, "aws", order=failing)
+    assert [one.name.split(".")[0] for one in failed.value.report.failures] == [inner, ""]
+    assert "\x1b" not in str(failed.value)
+    route._answers.clear()
+    route.reply(json={"contents": [item]})
+    with pytest.raises(DownloadError, match="it can't be asked for again") as failed:
+        DSSClient().retry_failed("failed.jsonl", order=failing)
+    assert (failed.value.report.fetched, failed.value.report.failed) == (1, 1)
+    assert tree(bundle.fqid)["a"] == A
+    with pytest.raises(UsageError, match="there are no failures in failed.jsonl that can be asked for again"):
+        DSSClient().retry_failed("failed.jsonl")
+
+
 FILE = {
     "service": "dss",
     "replica": "aws",
@@ -127,7 +149,7 @@ BUNDLE = {
         (FILE | {"version": "a/b"}, "no file of the DSS"),
         (FILE | {"sha256": "../../x"}, "no file of the DSS"),
         (FILE | {"sha256": None}, "does not tell what failed"),
-        (FILE | {"size": None}, "does not tell what failed"),
+        *((FILE | {"size": size}, "no file of the DSS") for size in (None, -5, True, 874.9, "874", float("inf"))),
         (FILE | {"link": "/etc/passwd"}, "not below the download directory"),
         (FILE | {"link": "../x"}, "not below the download directory"),
         (FILE | {"link": "e/x"}, "not below the download directory"),
@@ -136,8 +158,9 @@ BUNDLE = {
         ({"service": "dss", "replica": "aws"}, "does not tell what failed"),
         (BUNDLE | {"uuid": "../x"}, "no identifier of a bundle"),
         (BUNDLE | {"named": 7}, "does not tell what failed"),
+        ({"service": "dss", "replica": "aws", "collection": 7, "version": "v"}, "this is no collection"),
     ],
-    ids=range(16),
+    ids=range(22),
 )
 def test_a_file_of_failures_that_somebody_changed_is_refused_before_any_request(dss, row, told):
     good = [FILE | {"sha256": f"{number:064x}"} for number in range(299)]  # enough to begin with, for who would

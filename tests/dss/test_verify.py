@@ -85,12 +85,28 @@ def test_what_is_wrong_in_a_bundle(bundle, hca, name, damage, problem):
     assert outcome.stderr.startswith("hca: 1 file below d is not as it should be")
 
 
-def test_a_file_that_was_edited_in_place_is_told_once_where_it_lies(bundle, hca, stored):
-    with open(f"d/{bundle.fqid}/cell.json", "r+b") as stream:
+def test_a_file_that_was_edited_in_place_is_told_by_all_its_names_and_mended_without_them(bundle, hca, stored):
+    link = f"d/{bundle.fqid}/cell.json"
+    with open(link, "r+b") as stream:
         stream.write(b"X")
     outcome = hca("dss", "verify", "d")
-    assert [one["file"] for one in outcome.json()["wrong"]] == [f"d/{stored(A)}"]
+    assert [one["file"] for one in outcome.json()["wrong"]] == [f"d/{stored(A)}", link]
+    assert outcome.json()["wrong"][1]["problem"] == f"is a link to d/{stored(A)}, which is wrong"
     assert outcome.exit_status == 6
+    outcome = hca("cache", "verify", "d", "--remove")
+    assert (outcome.exit_status, outcome.json()["removed"]) == (6, 1)
+    assert "1 file had names in directories, too: delete them there" in outcome.stderr
+    os.unlink(link)
+    assert hca(*words(bundle)).exit_status == 0
+    assert hca("dss", "verify", "d").exit_status == 0
+
+
+@pytest.mark.parametrize("make", [lambda path: os.symlink("/etc/passwd", path), os.mkdir])
+def test_what_is_no_file_where_content_should_be(bundle, hca, stored, make):
+    os.unlink(f"d/{stored(A)}")
+    make(f"d/{stored(A)}")
+    (wrong,) = hca("dss", "verify", "d").json()["wrong"]
+    assert wrong == {"file": f"d/{stored(A)}", "problem": "is not a file"}
 
 
 def test_a_bundle_may_be_without_its_filestore(bundle, hca):
@@ -196,7 +212,18 @@ def test_names_are_escaped_as_gnu_does(tmp_path):
     assert (done.returncode, done.stdout.count(": OK")) == (0, len(names)), done
 
 
-def test_sums_that_can_not_be_written(bundle, hca):
-    outcome = hca("dss", "verify", "d", "--sums", "no/such/sums")
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [("no/sums", "there is no directory no"), ("d", "it is a directory"), ("m.tsv", "another file is there")],
+)
+def test_sums_that_can_not_be_written(bundle, hca, place, why):
+    Path("m.tsv").write_text("bundle_uuid\n")
+    outcome = hca("dss", "verify", "d", "--sums", place)
     assert (outcome.exit_status, outcome.stdout) == (2, "")
-    assert outcome.stderr == "hca: no/such/sums can't be written: there is no directory no/such\n"
+    assert outcome.stderr.startswith(f"hca: the checksums can't be written to {place}: {why}")
+
+
+def test_sums_replace_sums(bundle, hca):
+    for _ in range(2):
+        assert hca("dss", "verify", "d", "--sums", "sums").exit_status == 0
+    assert len(Path("sums").read_text().splitlines()) == 4

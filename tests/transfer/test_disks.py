@@ -16,6 +16,8 @@ import pytest
 import transfer_faults as faults
 import transfer_tools as tools
 
+from hca_core.errors import HCAError
+
 SMALL = {f"/{number}": tools.noise(30_000, number) for number in range(20)}
 LARGE = {"/large": tools.noise(2_500_000, "large")}
 CONTENTS = {**SMALL, **LARGE}
@@ -193,14 +195,17 @@ def test_a_file_where_a_folder_should_be(served, remote):
     served.put("/0/x", b"x")
     remote.folder.mkdir()
     (remote.folder / "0").write_bytes(b"a file")
-    with pytest.raises(OSError, match="0"):
-        remote.fetch(remote.file("/0/x", b"x"))
+    good, bad = SMALL["/0"], remote.file("/0/x", b"x")
+    error = remote.fails(bad, HCAError)
+    assert str(remote.folder / "0") in str(error)
+    (one, two) = sorted(remote.fetch(bad, remote.file("/0", good)._replace(target=str(remote.folder / "1"))))
+    assert {one.status, two.status} == {"failed", "fetched"}  # it is no reason not to fetch others
 
 
 def test_a_folder_where_a_file_should_be(served, remote):
     (remote.folder / "0").mkdir(parents=True)
-    with pytest.raises(OSError, match="0"):
-        remote.fetch(remote.file("/0", SMALL["/0"]))
+    (result,) = remote.fetch(remote.file("/0", SMALL["/0"]))
+    assert "no regular file" in str(result.error)
     assert tools.left_over(remote.folder) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +52,7 @@ def test_what_nobody_can_ask_for_again_is_told(tmp_path):
         lost.missing(MISSING)
         lost.add(failed(Address("http://h/")))
     rows = failures.rows(str(path))
-    assert next(rows) == MISSING.row
-    with pytest.raises(UsageError, match="line 2: 'x/a' can't be asked for again"):
-        next(rows)
+    assert list(rows) == [MISSING.row, {"name": "x/a"}]
 
 
 def test_it_is_there_only_if_something_failed(tmp_path):
@@ -112,7 +111,7 @@ def test_a_run_lists_what_failed(remote, server, tmp_path):
 def test_another_file_is_not_overwritten_and_not_read(tmp_path, content):
     path = tmp_path / "failed"
     path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(UsageError, match="is there and is no file of failures"):
+    with pytest.raises(UsageError, match="another file is there; name another one, or move it away"):
         run([MISSING], Order(failures=str(path)), Report(""), directory="")
     assert path.read_bytes() == content.encode("latin-1")
     with pytest.raises(UsageError, match=r"line 1: no failure of a download|is not UTF-8 text"):
@@ -120,7 +119,7 @@ def test_another_file_is_not_overwritten_and_not_read(tmp_path, content):
 
 
 def test_a_directory_is_no_place_for_it(tmp_path):
-    with pytest.raises(UsageError, match="name another one"):
+    with pytest.raises(UsageError, match="it is a directory"):
         run([], Order(failures=str(tmp_path)), Report(""), directory="")
 
 
@@ -133,6 +132,38 @@ def test_one_that_can_not_be_read_or_written(tmp_path, name):
         return
     with pytest.raises(UsageError, match="there is no directory"):
         run([], Order(failures=str(path)), Report(""), directory="")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_full_disk_ends_neither_the_run_nor_its_report(remote, server, caplog):
+    server.put("/a", b"a")
+    wanted = [*[MISSING] * 200, remote.file("/a", b"a"), MISSING]
+    report = run(wanted, Order(failures="/dev/full"), Report(""), directory="")
+    assert (report.fetched, report.failed) == (1, 201)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the failures can't be written to /dev/full: No space left on device"
+    ]
+
+
+def test_they_are_not_read_from_a_pipe():
+    reading, writing = os.pipe()
+    os.close(writing)
+    with pytest.raises(UsageError, match="is a pipe, but failures are read more than once"):
+        list(failures.rows(f"/dev/fd/{reading}"))
+    os.close(reading)
+
+
+def test_a_pipe_gets_the_failures_and_stays(tmp_path):
+    path = str(tmp_path / "pipe")
+    os.mkfifo(path)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(Path(path).read_text()))
+    reader.start()
+    run([MISSING], Order(failures=path), Report(""), directory="")
+    reader.join(10)
+    assert json.loads(read[0])["row"] == MISSING.row
+    run([], Order(failures=path), Report(""), directory="")
+    assert os.path.exists(path)
 
 
 def test_a_line_without_end_does_not_fill_memory(tmp_path):

@@ -26,7 +26,8 @@ SEED = os.environ.get("HCA_FAULT_SEED") or os.urandom(4).hex()
 class Case:
     """A fault: what befalls the first requests for a file of `data`, and what comes of it.
 
-    Parameters: `always` befalls all later requests. `requests` is how many a file takes. `error` is what a file fails
+    Parameters: `always` befalls all later requests. `requests` is how many a file takes; None: as many as it
+    may, but others that fail do not try it all again (a host that does not answer). `error` is what a file fails
     with, `status` the exit status of that, `kept` whether what arrived stays for the next run.
     """
 
@@ -55,7 +56,7 @@ NETWORK, INTEGRITY, LOGIN = ExitStatus.NETWORK, ExitStatus.INTEGRITY, ExitStatus
 
 CASES = [
     Case("no answer, 3 times", lambda rng, data: [faults.drop] * 3, 4),
-    Case("no answer, ever", lambda rng, data: [], 6, faults.drop, NetworkError, NETWORK),
+    Case("no answer, ever", lambda rng, data: [], None, faults.drop, NetworkError, NETWORK),
     Case("closed in the middle of the head", lambda rng, data: [faults.close(30, headers=False)], 2),
     Case("an answer that is no HTTP", lambda rng, data: [faults.garbage], 2),
     Case("reset at a random byte", lambda rng, data: [faults.reset(at(rng, data))], 2),
@@ -137,6 +138,9 @@ def test_fault(server, remote, record, case):
         assert bool(left) == case.kept
         assert all(os.path.basename(name).startswith(".") for name in left)
     asked = {path: len(server.asked(path)) for path in contents}
-    assert set(asked.values()) == {case.requests}, asked
+    if case.requests is None:  # who finds that others were given up by the host needs less patience
+        assert 1 <= min(asked.values()) <= max(asked.values()) == 6, asked
+    else:
+        assert set(asked.values()) == {case.requests}, asked
     again = sum(max(0, result.fetched - result.transfer.size) for result in results)
     record(case.fault, len(results), "arrives" if case.error is None else f"exit {case.status:d}", again=again)

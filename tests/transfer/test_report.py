@@ -148,6 +148,27 @@ def test_reports_of_shards_merge():
     assert list(Report.merge([one]))[-1] == "failed"
 
 
+def test_reports_merge_in_any_grouping():
+    one = {"directory": "d", "files": 1, "failed": [], "places": [{"a": 1}]}
+    two = {"directory": "e", "files": 2, "failed": [], "places": [{"a": 1}, {"b": 2}]}
+    merged = Report.merge([one, two, one])
+    assert merged["places"] == [{"a": 1}, {"b": 2}]
+    assert Report.merge([Report.merge([one, two]), one]) == merged
+    assert merged["directory"] == ["d", "e"]
+    assert one["places"] == [{"a": 1}]
+
+
+@pytest.mark.parametrize(("free", "enough"), [((100, 90), True), ((100, 60), False), ((100, None), True)])
+def test_dry_runs_of_shards_share_a_disk(free, enough):
+    documents = [
+        {"directory": "d", "dry_run": True, "room_needed": 40, "room_free": one, "enough_room": True, "failed": []}
+        for one in free
+    ]
+    merged = Report.merge(documents)
+    assert (merged["room_needed"], merged["enough_room"]) == (80, enough)
+    assert merged["room_free"] == (min(free) if None not in free else None)
+
+
 @pytest.mark.parametrize("documents", [[], [{}], [{"failed": 3}], [["a"]]])
 def test_what_is_no_report_does_not_merge(documents):
     with pytest.raises(UsageError):

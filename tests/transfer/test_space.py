@@ -77,6 +77,13 @@ def test_a_file_that_nobody_promised_is_to_fetch_though_there_is_one(tmp_path):
     assert space.planned([transfer], Report(""), "")["to_fetch"] == 1
 
 
+@pytest.mark.parametrize("size", [2**56, 10**18 - 1, 2**64, 10**30])
+def test_sizes_that_no_disk_has(tmp_path, size):
+    document = space.planned([one(tmp_path, b"", size=size), one(tmp_path, b"x", "g")], Report(""), str(tmp_path))
+    assert (document["files"], document["requests"], document["enough_room"]) == (2, 4, False)
+    assert document["bytes"] == min(size, 2**63 - 1) + 1
+
+
 class Twice:
     """What can be gone through more than once; `passes` counts."""
 

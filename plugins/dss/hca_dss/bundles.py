@@ -47,17 +47,28 @@ def read(client: DSSClient, uuid: str, version: str, replica: str) -> Bundle:
     for entry in bundle["files"]:
         try:
             listed.append(DSSFile.from_dss_bundle_response(entry, replica))
-        except (ValueError, AttributeError) as error:
+        except ValueError as error:
             problems.append(str(error))
     file_names = [file.name for file in listed]
     problems += [
         f"file name {name!r} is there twice, at least but for its case" for name in names.case_clashes(file_names)
     ]
     problems += [f"file name {name!r} is that of a directory, too" for name in _also_directories(file_names)]
+    problems += _of_two_sizes(listed)
     if problems:
         raise HCAError(several(problems, f"bundle {uuid} can't be laid out on disk, and nothing of it was written"))
     text = json.dumps(document, indent=4, sort_keys=True).encode()
     return Bundle(uuid.lower(), told[1], tuple(listed), text)
+
+
+def _of_two_sizes(listed: Sequence[DSSFile]) -> list[str]:
+    """Return what is wrong with files that have one sha256, but not one size."""
+    first: dict[str, DSSFile] = {}
+    return [
+        f"files {other.name!r} and {file.name!r} have one sha256, but {other.size} and {file.size} bytes"
+        for file in listed
+        if (other := first.setdefault(file.sha256, file)).size != file.size
+    ]
 
 
 def _also_directories(file_names: Sequence[str]) -> list[str]:

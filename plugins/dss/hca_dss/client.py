@@ -136,10 +136,10 @@ class DSSClient(ServiceClient):
         Parameters: `uuid`, `replica` and `version` (the latest if None) name the collection, `download_dir` and
         `order` as for `download`. Raises what `download` raises.
         """
-        from hca_dss import download as downloads
+        from hca_dss import collection
 
         run = self._run(replica, download_dir, 10, 0.25, order)
-        return _finished(downloads.of_collection(run, uuid, version))
+        return _finished(collection.of_collection(run, uuid, version))
 
     def retry_failed(
         self,

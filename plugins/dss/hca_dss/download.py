@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import groupby, islice
@@ -22,7 +21,7 @@ from hca_dss import bundles, presigned
 from hca_dss.ahead import Remembered, ahead
 from hca_dss.bundles import Bundle
 from hca_dss.files import DSSFile, stored_in
-from hca_dss.manifest import Manifest, Row
+from hca_dss.manifest import Manifest, Row, Totals
 from hca_dss.presigned import Addresses
 from hca_dss.source import FileSource
 
@@ -63,9 +62,9 @@ class Download:
         """Return a bundle as the service lists it. Raises HCAError."""
         return bundles.read(self.client, uuid, version, self.replica)
 
-    def has(self, bundle: tuple[str, str]) -> bool:
-        """Tell whether a bundle belongs to this run's shard."""
-        return self._shard is None or self._shard.has(".".join(bundle))
+    def has(self, key: str) -> bool:
+        """Tell whether what has that `key` (a bundle's name, a content's sha256) belongs to this run's shard."""
+        return self._shard is None or self._shard.has(key)
 
     def signed(self, bundle: Bundle, wanted: Iterable[DSSFile | Row]) -> Mapping[tuple[str, str], str]:
         """Return the signed addresses that are worth asking for."""
@@ -95,10 +94,13 @@ def lay_out(
 
 
 def write_manifest(run: Download, bundle: Bundle) -> None:
-    """Write the manifest of a bundle into its directory, unless nothing is to be written. Raises OSError."""
+    """Write the manifest of a bundle into its directory, unless nothing is to be written.
+
+    Raises HCAError if something is in its way there, OSError from the disk.
+    """
     if not run.order.fetches:
         return
-    if any(file.name.casefold() == "bundle.json" for file in bundle.files):
+    if any(file.name.partition("/")[0].casefold() == "bundle.json" for file in bundle.files):
         log.logger().warning("bundle %s has a file bundle.json of its own; its manifest is not written", bundle.fqid)
         return
     own = DSSFile.for_bundle_manifest(bundle.manifest, bundle.uuid, bundle.version, run.replica)
@@ -109,7 +111,11 @@ def write_manifest(run: Download, bundle: Bundle) -> None:
         files.write_atomic(stored, bundle.manifest, mode=0o666)
         seal.put(stored, own.size, own.sha256)
     # What is there is ours, of an earlier run; a service may list the same bundle in another order.
-    links.replace(stored, os.path.join(run.report.directory, bundle.fqid, own.name), promise)
+    place = os.path.join(run.report.directory, bundle.fqid, own.name)
+    try:
+        links.replace(stored, place, promise)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise HCAError(f"{place} can't be written: {error.strerror}; move away what is in its place") from error
 
 
 def keeper(
@@ -135,7 +141,10 @@ def of_bundle(run: Download, uuid: str, version: str, keep: Callable[[DSSFile], 
     wanted = [file for file in bundle.files if keep(file)]
     transfers = lay_out(run, bundle, wanted, run.signed(bundle, wanted))
     report = run.run(transfers, Total(len(wanted), sum(map(_size_of, wanted))))
-    write_manifest(run, bundle)
+    try:
+        write_manifest(run, bundle)
+    except HCAError as error:
+        report.missing(Missing(f"{bundle.fqid}/bundle.json", error))
     return report
 
 
@@ -149,19 +158,45 @@ def of_manifest(run: Download, path: str, layout: str, no_metadata: bool, no_dat
         )
     with Manifest(path) as manifest:
         totals = manifest.check()
+        # One shard does not know of the others, and their files are in the manifest too.
+        copies = run.order.fetches and not run.order.shard
+        if copies:
+            manifest.check_copy()
         if layout == "none":
-            report = run.run(ByRow(run, manifest.rows), Total(totals.rows, totals.size))
+            report = _by_row(run, manifest, totals)
         else:
             wanted = (
                 Asked(bundle[0], bundle[1], {row.name: row.sha256 for row in rows}, no_metadata, no_data)
                 for bundle, rows in manifest.by_bundle(manifest.check_bundles())
-                if run.has(bundle)
+                if run.has(".".join(bundle))
             )
             report = run.run(of_bundles(run, wanted), dealt_out=True)
-        # One shard does not know of the others, and their files are in the manifest too.
-        if not report.failed and run.order.fetches and not run.order.shard:
-            report.extra["manifest"] = manifest.write_copy(report.directory)
+        if copies and not report.failed:
+            _write_copy(manifest, report)
     return report
+
+
+def _by_row(run: Download, manifest: Manifest, totals: Totals) -> Report:
+    if not run.order.shard:
+        return run.run(ByRow(run, manifest.rows), Total(totals.rows, totals.size))
+
+    def mine() -> Iterator[Row]:  # chosen here, so that no shard asks for the bundles of another
+        return (row for row in manifest.rows() if run.has(row.sha256))
+
+    sizes = [0, 0]
+    for row in mine():
+        sizes[0] += 1
+        sizes[1] += row.size
+    return run.run(ByRow(run, mine), Total(*sizes), dealt_out=True)
+
+
+def _write_copy(manifest: Manifest, report: Report) -> None:
+    """Write the copy of the manifest; what was downloaded is reported though that may fail."""
+    try:
+        if written := manifest.write_copy(report.directory):
+            report.extra["manifest"] = written
+    except OSError as error:
+        report.missing(Missing(manifest.path, HCAError(f"its copy can't be written: {error.strerror}")))
 
 
 class ByRow:
@@ -255,7 +290,10 @@ def of_bundles(run: Download, asked: Iterable[Asked | Missing]) -> Iterator[Tran
             bundle, wanted, signed = answer
             yield from _unconfirmed(run, one, bundle)
             yield from lay_out(run, bundle, wanted, signed)
-            write_manifest(run, bundle)
+            try:
+                write_manifest(run, bundle)
+            except HCAError as error:
+                yield Missing(f"{bundle.fqid}/bundle.json", error, _row(run, one))
 
 
 def _unconfirmed(run: Download, asked: Asked, bundle: Bundle) -> Iterator[Missing]:
@@ -271,46 +309,3 @@ def _unconfirmed(run: Download, asked: Asked, bundle: Bundle) -> Iterator[Missin
 def _row(run: Download, asked: Asked) -> dict[str, Any]:
     """Return what a later run needs to ask for a bundle again."""
     return {"service": "dss", "replica": run.replica, **asked._asdict()}
-
-
-def of_collection(run: Download, uuid: str, version: str | None) -> Report:
-    """Download every bundle of a collection and of the collections in it."""
-    return run.run(of_bundles(run, _in_collection(run, _contents(run, uuid, version))), dealt_out=True)
-
-
-def _in_collection(run: Download, contents: list[Any]) -> Iterator[Asked | Missing]:
-    waiting = deque(contents)
-    seen: set[tuple[str, str, str]] = set()
-    while waiting:
-        kind, uuid, version = key = _item(waiting.popleft())
-        if key in seen:
-            continue
-        seen.add(key)
-        if kind == "collection":
-            try:
-                waiting.extend(_contents(run, uuid, version))
-            except HCAError as error:
-                yield Missing(f"{uuid}.{version}", error)
-        elif not run.has((uuid, version)):
-            continue
-        elif kind == "bundle":
-            yield Asked(uuid, version)
-        else:
-            yield Missing(f"{uuid}.{version}", HCAError(f"items of type {kind!r} are not downloaded"))
-
-
-def _contents(run: Download, uuid: str, version: str | None) -> list[Any]:
-    """Return the items of a collection. Raises HCAError."""
-    content = run.client.get_collection(uuid=uuid, version=version, replica=run.replica)
-    # The published description wraps the document; the service does not. Both are read.
-    document = content.get("collection", content) if isinstance(content, dict) else None
-    contents = document.get("contents") if isinstance(document, dict) else None
-    if not isinstance(contents, list):
-        raise HCAError(f"the service's answer for collection {uuid} has no 'contents' in it")
-    return contents
-
-
-def _item(item: Any) -> tuple[str, str, str]:
-    """Return type, uuid and version of a collection's item, each empty where the item does not tell it."""
-    told = item if isinstance(item, dict) else {}
-    return str(told.get("type", "")), str(told.get("uuid", "")), str(told.get("version", ""))

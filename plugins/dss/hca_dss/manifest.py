@@ -64,8 +64,8 @@ class Manifest:
     """A manifest in an open file: whoever replaces it meanwhile changes nothing for us. Raises UsageError."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
         self._table = Table(path)
+        self.path = self._table.path
         try:
             self._check_header()
         except BaseException:
@@ -171,12 +171,23 @@ class Manifest:
                 bundles.setdefault(_bundle_of(row), []).append(row)
         return bundles
 
+    def check_copy(self) -> None:
+        """Raise UsageError if `write_copy` can't write."""
+        target = self._table.name
+        if os.path.isdir(target):
+            raise UsageError(f"the manifest's copy can't be written: {target} is a directory here")
+        if target and not os.access(".", os.W_OK):
+            raise UsageError("the manifest's copy can't be written: the current directory is read-only; go to another")
+
     def write_copy(self, download_dir: str) -> str:
         """Write the manifest to the current directory with the column `file_path` filled, and return where.
 
-        The bytes are those of the old client: excel-tab, CRLF, the column last unless it was there. Raises OSError.
+        The bytes are those of the old client: excel-tab, CRLF, the column last unless it was there. A manifest that
+        came from a pipe has no name for a copy: "". Raises OSError.
         """
-        target = os.path.basename(self.path)
+        target = self._table.name
+        if not target:
+            return ""
         with files.replacing(target, mode=0o666) as stream:
             for text in self._copy(download_dir):
                 stream.write(text.encode(errors="surrogateescape"))  # a directory may have a name that is no text

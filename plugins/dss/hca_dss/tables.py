@@ -7,15 +7,18 @@ import csv
 import io
 import itertools
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+import re
+import shutil
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from hca_core.errors import UsageError
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable, Iterator
 
 _BLOCK = 256 * 1024
+_STREAM = re.compile(r"-|/dev/stdin|/dev/fd/\d+|/proc/self/fd/\d+")
+_LONGEST = 4 * 1024 * 1024  # bytes of a line
 
 
 class Piece(NamedTuple):
@@ -33,14 +36,19 @@ class Piece(NamedTuple):
 class Table:
     """A table with a header, in an open file that may be read several times and must not change meanwhile.
 
+    `path` may be that of a pipe, or "-" for stdin: what comes from there is put into an unnamed file first. `name` is
+    the last part of its path, empty if it comes from a stream.
     `columns` are the cells of its header, the first row that is not blank; none if there is no such row. Raises
     UsageError that says what is wrong, and in which line.
     """
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path = "the manifest on stdin" if path == "-" else path
+        self.name = os.path.basename(path)
         try:
-            self._file = open(path, "rb")  # noqa: SIM115 - closed with the table
+            self._file: IO[bytes] = open(0 if path == "-" else path, "rb", closefd=path != "-")  # noqa: SIM115 - below
+            if _STREAM.fullmatch(path) or not self._file.seekable():
+                self._file, self.name = _spooled(self._file), ""
         except OSError as error:
             raise self._unreadable(error) from error
         try:
@@ -106,6 +114,8 @@ class Table:
                 yield line, text
                 line += _line_count(text)
             rest = rest[end:]
+            if len(rest) > _LONGEST:
+                raise UsageError(f"{self.path}, line {line}: it is longer than {_LONGEST:,} bytes; this is no manifest")
 
     def _read(self) -> Iterator[bytes]:
         """Yield the bytes of the file, an empty block last."""
@@ -141,6 +151,17 @@ class Table:
 
     def _unreadable(self, error: OSError) -> UsageError:
         return UsageError(f"{self.path} can't be read: {error.strerror}")
+
+
+def _spooled(stream: IO[bytes]) -> IO[bytes]:
+    """Return an unnamed file with all that comes from `stream`, which is closed. Raises OSError."""
+    import tempfile
+
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the table
+    with stream:
+        shutil.copyfileobj(stream, spool)
+    spool.flush()  # its state is looked at, to see whether somebody changes it
+    return spool
 
 
 def line_of(cells: Iterable[str]) -> str:

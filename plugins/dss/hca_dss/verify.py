@@ -9,14 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from hca_core import files, workers
-from hca_core.errors import IntegrityError, NotFoundError, UsageError
-from hca_core.transfer import filestore
+from hca_core import workers
+from hca_core.errors import IntegrityError, NotFoundError
+from hca_core.transfer import filestore, outputs
 from hca_core.transfer.report import counted
 from hca_dss.files import DSSFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hca_core.progress import Bar
 
@@ -79,15 +79,16 @@ def verify(
     """
     if not os.path.isdir(directory or "."):
         raise NotFoundError(f"there is no directory {directory}")
-    if sums and not os.path.isdir(os.path.dirname(sums) or "."):
-        raise UsageError(f"{sums} can't be written: there is no directory {os.path.dirname(sums)}")
+    if sums:
+        outputs.check(sums, "the checksums", outputs.SUMS)
     findings = Findings(directory)
+    check = _checker(findings, directory, jobs, bar)
     has_store = os.path.isdir(os.path.join(directory, filestore.FOLDER))
     with ExitStack() as open_now:
-        stream = open_now.enter_context(files.replacing(sums, mode=0o666)) if sums else None
+        stream = open_now.enter_context(outputs.replacing(sums)) if sums else None
         if has_store:
-            _check(findings, _stored(directory, stream), directory, jobs, bar)
-        _check(findings, _laid_out(findings, stream, ignore_missing=ignore_missing), directory, jobs, bar)
+            check(_stored(directory, stream))
+        check(_laid_out(findings, stream, ignore_missing=ignore_missing))
         if not has_store and not findings.bundles:
             raise NotFoundError(
                 f"nothing was downloaded to {directory or '.'}", hint="name the directory that was downloaded to"
@@ -95,37 +96,49 @@ def verify(
     return findings
 
 
-def _check(findings: Findings, expected: Iterator[_Expected], directory: str, jobs: int, bar: Bar | None) -> None:
+def _checker(findings: Findings, directory: str, jobs: int, bar: Bar | None) -> Callable[[Iterator[_Expected]], None]:
+    """Return what checks files and notes what it finds; it remembers which content of the filestore is wrong."""
+    wrong: set[str] = set()
+
     def work(one: _Expected) -> filestore.Checked:
-        if _is_stored(one, directory):  # then it is read where it lies in the filestore
-            return filestore.Checked(one.path, 0, "")
-        return filestore.checked(one.path, one.size, one.sha256)
+        stored = _stored_as(one, directory)
+        if not stored:
+            return filestore.checked(one.path, one.size, one.sha256)
+        # It was read where it lies. If it is wrong all of its names are told: deleting only one repairs nothing.
+        return filestore.Checked(one.path, 0, f"is a link to {stored}, which is wrong" if stored in wrong else "")
 
-    for done in workers.side_by_side(expected, work, jobs=jobs, name="verify"):
-        findings.files += 1
-        findings.bytes += done.size
-        if bar:
-            bar(done.size)
-            bar.file()
-        if done.problem:
-            findings.note(done.path, done.problem)
+    def check(expected: Iterator[_Expected]) -> None:
+        for done in workers.side_by_side(expected, work, jobs=jobs, name="verify"):
+            findings.files += 1
+            findings.bytes += done.size
+            if bar:
+                bar(done.size)
+                bar.file()
+            if done.problem:
+                wrong.add(done.path)
+                findings.note(done.path, done.problem)
+
+    return check
 
 
-def _is_stored(one: _Expected, directory: str) -> bool:
-    """Tell whether a file of a bundle is a link to its content in the filestore, which is checked there."""
+def _stored_as(one: _Expected, directory: str) -> str:
+    """Return the path in the filestore if a file of a bundle is a link to its content there, else ""."""
     stored = filestore.path(directory, one.sha256)
     try:
         found = os.lstat(one.path)
-        return stored != one.path and found.st_size == one.size and os.path.samestat(found, os.lstat(stored))
+        is_link = stored != one.path and found.st_size == one.size and os.path.samestat(found, os.lstat(stored))
     except OSError:
-        return False
+        return ""
+    return stored if is_link else ""
 
 
 def _stored(directory: str, sums: IO[bytes] | None) -> Iterator[_Expected]:
     for entry in filestore.walk(directory):
-        if entry.kind is filestore.Kind.CONTENT:
+        if entry.has_place_of_content:
             one = _Expected(entry.path, entry.found.st_size, entry.sha256)
-            if entry.found.st_nlink == 1:  # of what has other names the directories of bundles tell
+            if (
+                entry.kind is filestore.Kind.CONTENT and entry.found.st_nlink == 1
+            ):  # of what has other names the directories of bundles tell
                 _add_sum(sums, one, directory)
             yield one
 
@@ -167,8 +180,6 @@ def _read(folder: str, fqid: str) -> list[_Expected]:
         raise ValueError("is the manifest of another bundle, so nothing here can be checked")
     listed = []
     for entry in bundle["files"]:
-        if not isinstance(entry, dict):
-            raise ValueError("lists a file that is none, so nothing here can be checked")
         file = DSSFile.from_dss_bundle_response(entry, "")
         listed.append(_Expected(os.path.join(folder, *file.name.split("/")), file.size, file.sha256))
     return listed

@@ -1,0 +1,115 @@
+"""SIGTERM, which batch systems and `timeout` send, ends a command as Ctrl-C does, with a status of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from hca_core import main
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there a process is ended without being told")
+
+# Writes to a file what it still gets to do, as an engine does that keeps what has come.
+SLEEPER = """
+import time
+import click
+from hca_core import hookimpl
+
+@hookimpl
+def hca_commands():
+    return {"sleeper": __name__ + ":sleeper"}
+
+@click.command()
+@click.option("--last", type=float, default=0)
+def sleeper(last):
+    try:
+        click.echo("ready")
+        time.sleep(60)
+    finally:
+        click.echo("keeping")
+        time.sleep(last)
+        click.echo("kept")
+"""
+
+
+@pytest.fixture
+def sleeper(plugin, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(plugin("sleeper", SLEEPER)))
+
+    def start(*words, before=None):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hca_core", "sleeper", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=before,
+        )
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    return start
+
+
+def test_it_ends_in_order(sleeper):
+    process = sleeper()
+    process.terminate()
+    out, told = process.communicate(timeout=30)
+    assert (process.returncode, out, told.strip()) == (143, "keeping\nkept\n", "hca: ended by SIGTERM")
+
+
+def test_twice_at_once_is_one_order(sleeper):
+    """As `timeout` does: once to the process, once to its group."""
+    process = sleeper("--last", "0.3")
+    process.terminate()
+    assert process.stdout.readline() == "keeping\n"
+    process.terminate()
+    out, told = process.communicate(timeout=30)
+    assert (process.returncode, out, told.strip()) == (143, "kept\n", "hca: ended by SIGTERM")
+
+
+def test_again_after_a_while_is_another(sleeper):
+    process = sleeper("--last", "60")
+    process.terminate()
+    assert process.stdout.readline() == "keeping\n"
+    time.sleep(0.6)
+    process.terminate()
+    out, told = process.communicate(timeout=30)
+    assert (process.returncode, out, told.strip()) == (143, "", "hca: ended by SIGTERM")
+
+
+def test_ctrl_c_keeps_its_status(sleeper):
+    process = sleeper()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told.strip()) == (130, "hca: interrupted")
+
+
+def test_who_ignores_it_goes_on_doing_so(sleeper):
+    process = sleeper(before=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
+    process.terminate()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, told.strip()) == (130, "hca: interrupted")
+
+
+def test_a_program_that_calls_it_has_its_own_say(capsys):
+    """A handler of its own stays, the default one comes back, and in a thread nothing is touched."""
+    statuses = []
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        for handler in (lambda *_: None, signal.SIG_DFL):
+            signal.signal(signal.SIGTERM, handler)
+            thread = threading.Thread(target=lambda: statuses.append(main.run(["config", "path"])))
+            thread.start()
+            thread.join()
+            statuses.append(main.run(["config", "path"]))
+            assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert statuses == [0, 0, 0, 0]
+    assert capsys.readouterr().err == ""
