@@ -181,7 +181,7 @@ def test_heavy_libraries_are_banned_at_module_level():
     } <= banned
     excused = {path.name for path in sources(CORE) if "noqa: TID253" in path.read_text()}
     # The others are loaded with the first only, or with the engine of transfers.
-    assert excused <= {"http.py", "answers.py", "curls.py", "jobs.py", "lanes.py"}
+    assert excused <= {"http.py", "answers.py", "curls.py", "lanes.py", "replies.py"}
 
 
 @pytest.mark.parametrize(("name", "served"), [("auth", "fusillade"), ("dss", "dss")])

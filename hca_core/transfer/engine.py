@@ -10,25 +10,20 @@ from __future__ import annotations
 import os
 import queue
 import stat
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from hca_core.errors import HCAError, NetworkError
-from hca_core.transfer import descriptors, links, parts, seal
+from hca_core.transfer import links, parts, seal, sinks
 from hca_core.transfer.values import Result, Settings, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
-    from hca_core.transfer.jobs import Job
-    from hca_core.transfer.lanes import Lane
-    from hca_core.transfer.pace import Pace
+    from hca_core.transfer.machinery import Machinery
 
 _WAKE_SECONDS = 0.2
-_AHEAD = 256  # files that wait for a connection: so the threads need not talk to each other for each of them
-_MOST_PARKED = 5000  # files that wait for their service, beside those that are being fetched
 _READ_AT_ONCE = 4 * 1024 * 1024  # bytes of a file on the disk that the thread of the caller may stop to hash
 _DEFAULT = Settings()
 
@@ -68,7 +63,7 @@ class _Run:
         self._outcomes: queue.SimpleQueue[Sequence[Result | BaseException]] = queue.SimpleQueue()
         self._waiting: dict[str, list[Transfer]] = {}  # target -> what is to be there, the first one is under way
         self._deadline = time.monotonic() + settings.time_limit if settings.time_limit is not None else None
-        self._machinery: _Machinery | None = None
+        self._machinery: Machinery | None = None
 
     def results(self, transfers: Iterator[Transfer]) -> Iterator[Result]:
         """Yield all results."""
@@ -89,9 +84,11 @@ class _Run:
             yield from self._next()
 
     @property
-    def _machine(self) -> _Machinery:
+    def _machine(self) -> Machinery:
         if self._machinery is None:
-            self._machinery = _Machinery(self._settings, self._listing, self._outcomes.put, self._on_bytes)
+            from hca_core.transfer.machinery import Machinery  # here: what is all there already does not need it
+
+            self._machinery = Machinery(self._settings, self._listing, self._outcomes.put, self._on_bytes)
         return self._machinery
 
     def _looked_at(self, transfer: Transfer) -> Result | None:
@@ -100,18 +97,21 @@ class _Run:
             return self._at_once(transfer)
         except ValueError as error:
             return Result(transfer, "failed", error=HCAError(f"{transfer.name}: {error}"))
+        except OSError as error:
+            told = sinks.told(error, transfer.target)
+            if not isinstance(told, HCAError):
+                raise
+            return Result(transfer, "failed", error=told)
 
     def _at_once(self, transfer: Transfer) -> Result | None:
         """Return the result of a transfer that takes no request and no time; None if it has to be worked on."""
-        if transfer.digest is None:
-            return self._too_late(transfer)
         try:
             found = os.stat(transfer.target)
         except (FileNotFoundError, NotADirectoryError):
             return self._too_late(transfer)
         if not stat.S_ISREG(found.st_mode):
             return Result(transfer, "failed", error=HCAError(f"{transfer.target} is there, and is no regular file"))
-        if transfer.size is not None and found.st_size != transfer.size:
+        if transfer.digest is None or (transfer.size is not None and found.st_size != transfer.size):
             return self._too_late(transfer)
         if self._settings.verify or not seal.is_sealed(found, transfer.digest):
             if found.st_size > _READ_AT_ONCE:
@@ -178,9 +178,10 @@ class _Run:
     def _give_up(self) -> Iterator[Result]:
         """End all that is under way, as its time is over."""
         self.close()
-        self._machinery = None
-        while not self._outcomes.empty():
-            yield from self._told(self._outcomes.get())
+        # What the old threads still have to say goes to a queue that nobody reads any more.
+        outcomes, self._outcomes, self._machinery = self._outcomes, queue.SimpleQueue(), None
+        while not outcomes.empty():
+            yield from self._told(outcomes.get())
         given_up = [transfer for waiting in self._waiting.values() for transfer in waiting]
         self._waiting.clear()
         for transfer in given_up:
@@ -200,119 +201,3 @@ class _Run:
         """End everything; what has arrived is kept."""
         if self._machinery is not None:
             self._machinery.close()
-
-
-class _Machinery:
-    """Lanes, and the threads that read what is on the disk before a large file is fetched; made when needed."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        listing: parts.Listing,
-        done: Callable[[Sequence[Result | BaseException]], None],
-        on_bytes: Callable[[int], None] | None,
-    ) -> None:
-        from hca_core.transfer import jobs, lanes, pace  # here: what is all there already needs neither of them
-
-        self._settings, self._listing = settings, listing
-        self._done = done
-        self._on_bytes = on_bytes
-        self._ended = threading.Event()
-        self._make_job = jobs.Job
-        self._make_lane = lanes.Lane
-        self._pace: Pace = pace.Pace(settings.jobs, _most_connections(pace.MOST))
-        self._hosts = pace.Hosts()
-        self._rate = pace.Rate(settings.max_rate)
-        self._lanes: dict[str, Lane] = {}
-        self._lock = threading.Lock()  # held while a job is handed over, and to say that there will be no more
-        self._large = 0
-        self._to_open: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._openers: list[threading.Thread] = []
-
-    def is_full(self, under_way: int) -> bool:
-        """Tell whether no more should be taken in now."""
-        return under_way >= self._pace.parked + 4 * self._pace.limit + _AHEAD or under_way >= _MOST_PARKED
-
-    def put(self, transfer: Transfer) -> None:
-        """Begin with a transfer."""
-        job = self._make_job(transfer, self._settings, self._listing, self._hosts)
-        if job.is_small:
-            self._hand_over(job, "small")
-        else:
-            if len(self._openers) < _lanes():
-                thread = threading.Thread(target=self._open_loop, daemon=True, name="transfer-open")
-                thread.start()
-                self._openers.append(thread)
-            self._to_open.put(job)
-
-    def _hand_over(self, job: Job, name: str) -> None:
-        """Put a job into a lane, which is made if there is none of that name."""
-        with self._lock:
-            if self._ended.is_set():
-                job.sink.keep()
-                return
-            lane = self._lanes.get(name)
-            if lane is None:
-                lane = self._lanes[name] = descriptors.patiently(lambda: self._new_lane(name), self._ended)
-            lane.put(job)
-
-    def _new_lane(self, name: str) -> Lane:
-        return self._make_lane(f"transfer-{name}", self._pace, self._rate, self._ended, self._done, self._arrived)
-
-    def _open_loop(self) -> None:
-        while (job := self._to_open.get()) is not None and not self._ended.is_set():
-            try:
-                self._open(job)
-            except (HCAError, ValueError) as error:
-                failure = error if isinstance(error, HCAError) else HCAError(f"{job.transfer.name}: {error}")
-                self._done([Result(job.transfer, "failed", error=failure)])
-            except BaseException as error:  # noqa: BLE001 - carried to who waits for the results
-                self._done([error])
-
-    def _open(self, job: Job) -> None:
-        """Read what there is of a large file, and hand it to a lane. Raises OSError, KeyboardInterrupt."""
-        transfer = job.transfer
-        if seal.is_complete(transfer.target, transfer.promise, verify=self._settings.verify):
-            self._done([Result(transfer, "present")])
-            return
-        job.open(self._ended)
-        self._large += 1
-        self._hand_over(job, f"large-{self._large % _lanes()}")
-
-    def _arrived(self, size: int) -> None:
-        self._pace.arrived(size)
-        if self._on_bytes is not None:
-            self._on_bytes(size)
-
-    def close(self) -> None:
-        """End all threads; give those that are in the middle of something a moment to finish it."""
-        if sys.is_finalizing():
-            return  # all other threads are frozen, with what they hold
-        # Not for ever: a generator that nobody finished may be closed in any thread, also in one that holds it.
-        held = self._lock.acquire(timeout=1.0)
-        self._ended.set()
-        if held:
-            self._lock.release()
-        for _ in self._openers:
-            self._to_open.put(None)
-        for lane in self._lanes.values():
-            lane.wake()
-        deadline = time.monotonic() + 1.0
-        for thread in (*(lane.thread for lane in self._lanes.values()), *self._openers):
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, deadline - time.monotonic()))
-
-
-def _lanes() -> int:
-    """Return how many lanes large files have: each hashes on a processor of its own."""
-    return max(2, min(4, os.cpu_count() or 2))
-
-
-def _most_connections(most: int) -> int:
-    """Return how many connections this process may have at most: each takes a file descriptor, and so may its file."""
-    try:
-        import resource
-    except ImportError:  # Windows, which has no such limit
-        return most
-    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most if allowed == resource.RLIM_INFINITY else max(1, min(most, (allowed - 64) // 3))

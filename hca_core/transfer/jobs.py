@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import requests.structures  # noqa: TID253 - loaded with the engine only
+from typing import TYPE_CHECKING, NamedTuple
 
 from hca_core import answers, http, log
 from hca_core.content import Quota
 from hca_core.errors import HCAError, IntegrityError, NetworkError, ServiceError, UsageError, service_error
-from hca_core.transfer import curls, descriptors
+from hca_core.transfer import curls, descriptors, replies
 from hca_core.transfer.sinks import SMALL, Held, Kept
 from hca_core.transfer.values import Result
 
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 _NO_CONTENT = -1  # what comes is a problem, or nothing that matters
 # A redirect may lead to another host: what else a source sends, a key perhaps, is for the one it asks.
 _FOR_EVERYBODY = frozenset({"range", "accept", "accept-encoding", "if-range"})
-_MOST_DIGITS = 19
 _TOOK_TOO_LONG = 408  # what some servers answer when a request came too slowly
 
 
@@ -132,12 +128,12 @@ class Job:
         Raises IntegrityError, NetworkError if the body is of no use.
         """
         if exchange.status in (200, 206) and self.transfer.digest is None:
-            self._compare(_validator(exchange))
+            self._compare(replies.validator(exchange))
         if exchange.status == 206:
             return self._asked - self._range_start(exchange)
         if exchange.status == 200:
             begins = self._request.begins
-            told = _number(exchange.header("Content-Length"))
+            told = replies.number(exchange.header("Content-Length"))
             if told is not None:
                 self._check_total(told + begins, whole=not begins)
             return self._asked - begins
@@ -152,11 +148,11 @@ class Job:
     def _range_start(self, exchange: Exchange) -> int:
         told = exchange.header("Content-Range")
         begin, _, total = told.removeprefix("bytes ").partition("/")
-        start = _number(begin.partition("-")[0].strip())
+        start = replies.number(begin.partition("-")[0].strip())
         if start is None or start > self._asked:
             what = repr(told) if told else "without a range"
             raise NetworkError(f"asked for content from byte {self._asked}, but the answer is {what}")
-        if (told_total := _number(total.strip())) is not None:
+        if (told_total := replies.number(total.strip())) is not None:
             self._check_total(told_total)
         return start
 
@@ -223,7 +219,7 @@ class Job:
         if status in (200, 206):
             return self._came_to_an_end()
         if status < 400:
-            return self._again(NetworkError(f"{_where(exchange)} answered {status}, which is no file"))
+            return self._again(NetworkError(f"{replies.where(exchange)} answered {status}, which is no file"))
         return self._after_problem(exchange)
 
     def _after_silence(self, exchange: Exchange, error: curls.BrokenError) -> Step:
@@ -258,13 +254,14 @@ class Job:
         if not (http.is_plain(location) and location.startswith(exchange.url[:6]) and "[" not in location):
             found = http.redirect_target(exchange.url, location)
             if found is None:
-                raise HCAError(f"{_where(exchange)} leads to {location.partition('?')[0]!r}, which is no http address")
+                place = location.partition("?")[0]
+                raise HCAError(f"{replies.where(exchange)} leads to {place!r}, which is no http address")
             target = curls.spelled_out(self._request.session, found)
-        asked = answers.retry_after(_answer(exchange)) if exchange.header("Retry-After") else None
+        asked = answers.retry_after(replies.answer(exchange)) if exchange.header("Retry-After") else None
         # A wait of next to nothing is no wait: a service that asks for it again and again goes in a circle too.
         self._hops = 0 if asked and asked >= http.LEAST_WAIT else self._hops + 1
         if self._hops > http.MOST_HOPS:
-            raise NetworkError(f"{_where(exchange)} redirects in a circle")
+            raise NetworkError(f"{replies.where(exchange)} redirects in a circle")
         self._redirect = target
         if asked:
             self._be_patient(asked, "the service is preparing the data")
@@ -280,15 +277,15 @@ class Job:
     def _after_problem(self, exchange: Exchange) -> Step:
         status = exchange.status
         self._redirect = ""
-        answer = _answer(exchange)
+        answer = replies.answer(exchange)
         if status == 416:
-            told = _number(exchange.header("Content-Range").rpartition("/")[2].strip())
+            told = replies.number(exchange.header("Content-Range").rpartition("/")[2].strip())
             if told is not None:
                 self._check_total(told)
             if self.transfer.size is None and told == self.sink.got and self.transfer.digest is not None:
                 return self.complete()  # all that there is was there already
             raise IntegrityError(f"{self.transfer.name}: there is nothing from byte {self.sink.got} on")
-        failure = service_error(answer, _problem(exchange, answer))
+        failure = service_error(answer, replies.problem(exchange, answer))
         if status in (401, 403) and not self._refused:
             self._refused = True
             if status == 401 and self._token and not self._has_another_token():
@@ -317,35 +314,3 @@ class Job:
         if self._full_up > descriptors.MOST_WAITS:
             raise error
         return Step(wait=descriptors.WAIT_SECONDS, crowded=True)
-
-
-def _number(text: str) -> int | None:
-    """Return a number of bytes that a header tells; None if it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else None
-
-
-def _validator(exchange: Exchange) -> str:
-    """Return what tells one version of an object from all others; "" if the answer has nothing (RFC 9110 §8.8.1)."""
-    tag = exchange.header("ETag")
-    return tag if tag and not tag.startswith("W/") else exchange.header("Last-Modified")
-
-
-def _where(exchange: Exchange) -> str:
-    """Return the URL of an answer without its query, which may hold a signature."""
-    return exchange.url.partition("?")[0]
-
-
-def _answer(exchange: Exchange) -> Any:
-    """Return an answer in the form that the rest of the core knows."""
-    return SimpleNamespace(
-        status_code=exchange.status,
-        reason=exchange.reason,
-        headers=requests.structures.CaseInsensitiveDict(exchange.all_headers()),
-        url=_where(exchange),
-        request=SimpleNamespace(method="GET", headers={}),
-    )
-
-
-def _problem(exchange: Exchange, answer: Any) -> object:
-    body = b"".join(exchange.problem or ())
-    return answers.problem_in(body, answer.headers.get("Content-Type", ""))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _TOLD_AT_ONCE = 64  # results
 _TOLD_SECONDS = 0.02
+_MOST_SPLIT = 2  # files: their pieces are in memory
 _LONGEST_SLEEP = 1.0  # seconds; also how often silence is looked for, at least
 
 
@@ -272,7 +273,8 @@ class Lane:
     def _split(self, exchange: Exchange, seconds: float) -> None:
         """Let a large file come in pieces, over several connections, if one has shown to be slow."""
         job = exchange.job
-        if not pieces.may_split(job, exchange, seconds):
+        split = sum(one.split is not None for one in self._jobs)
+        if split >= _MOST_SPLIT or not pieces.may_split(job, exchange, seconds):
             return
         job.was_split = True
         job.split = pieces.Split(job, exchange.content / seconds)
@@ -359,10 +361,12 @@ def _multi() -> pycurl.CurlMulti:
 
 
 def _guarded(job: Job, work: Callable[[], Step]) -> Step:
-    """Return the next step of a job; that it has to wait if there is no file descriptor left. Raises OSError."""
+    """Return the next step of a job: to wait, if there is no file descriptor left. Raises OSError."""
     try:
         return work()
     except OSError as error:
         if not descriptors.are_used_up(error):
             raise
         return job.crowded(error)
+    except ValueError as error:  # of libraries that can't use what a transfer or a service says
+        return job.failed(HCAError(f"{job.transfer.name}: {error}"))

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from hca_core.transfer.curls import Exchange
     from hca_core.transfer.values import Request
 
-SIZE = 8 * 1024 * 1024
+SIZE = 4 * 1024 * 1024
 FIRST = 4  # connections for one file
-WORTH_IT = 4 * SIZE  # bytes that must be left
+WORTH_IT = 8 * SIZE  # bytes that must be left
 MEASURE_SECONDS = 2.0
 _MORE = 1.3  # times as fast, or more connections are not kept
 # What one connection brings at least on the way to a service nearby; more of them would take processors only.

@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hca_core.errors import HCAError, PartialError, UsageError, one_line
+from hca_core.errors import ExitStatus, HCAError, PartialError, UsageError, one_line
 from hca_core.transfer import seal
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_FAILURES = 10_000  # that are kept in memory; the file of failures has all
 _MOST_REMEMBERED = 65_536
 _MOST_TOLD = 20
+_MENDED_BY_TIME = (ExitStatus.NETWORK, ExitStatus.INTEGRITY)  # what a service may do right the next time
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,14 @@ class Report:
         if not self.failed:
             return
         done = self.fetched + self.present
-        lines = [f"{done} file{'s' if done != 1 else ''} done, {self.failed} failed: {counted(self.failed, 'problem')}"]
-        lines += [f"  {one_line(one.name)}: {one.error}" for one in self.failures[:_MOST_TOLD]]
+        lines = [f"{counted(done, 'file')} done, {self.failed:,} failed: {counted(self.failed, 'problem')}"]
+        lines += [f"  {_told(one)}" for one in self.failures[:_MOST_TOLD]]
         if self.failed > _MOST_TOLD:
-            lines.append(f"  ... and {self.failed - _MOST_TOLD} more")
-        error = DownloadError(self, "\n".join(lines), hint="run the same command again: it fetches what is missing")
+            lines.append(f"  ... and {self.failed - _MOST_TOLD:,} more")
+        hint = "run the same command again: it fetches what is missing"
+        if any(one.error.exit_status not in _MENDED_BY_TIME for one in self.failures):
+            hint = "mend what these lines tell, then run the same command again: it fetches what is missing"
+        error = DownloadError(self, "\n".join(lines), hint=hint)
         if not done and len(self._kinds) == 1:
             error.exit_status = self.failures[0].error.exit_status
         raise error
@@ -190,6 +194,12 @@ def _has_content(transfer: Transfer) -> bool:
         return seal.is_sealed(os.stat(transfer.target), transfer.digest)
     except OSError:
         return False
+
+
+def _told(one: Missing) -> str:
+    """Return a failure as a line; many errors begin with the name already."""
+    name, why = one_line(one.name), str(one.error)
+    return why if why.startswith(name) else f"{name}: {why}"
 
 
 def counted(number: int, what: str) -> str:

@@ -73,8 +73,7 @@ def run(wanted: Iterable[Transfer | Missing], order: Order, report: Report, *, d
 
     Raises UsageError for what can't be done, NoSpaceError, OSError from the disk. What failed is in the report.
     """
-    if order.emit and order.dry_run:
-        raise UsageError("to emit what another tool needs and a dry run exclude each other")
+    _check(order, directory)
     if order.shard:
         wanted = _sharded(wanted, order.shard)
     if order.emit:
@@ -94,6 +93,20 @@ def run(wanted: Iterable[Transfer | Missing], order: Order, report: Report, *, d
         space.check(wanted, order.total, directory)
         _Run(order, report, told, lost).over(wanted, directory, fetching)
     return report
+
+
+def _check(order: Order, directory: str) -> None:
+    """Raise UsageError if an order contradicts itself, or if nothing can be put into the directory."""
+    if order.emit and order.dry_run:
+        raise UsageError("to emit what another tool needs and a dry run exclude each other")
+    for name in ("events", "failures", "executor"):
+        if getattr(order, name) and not order.fetches:
+            raise UsageError(f"{name} are for a run that fetches: not for {'a dry run' if order.dry_run else 'emit'}")
+    folder = os.path.abspath(directory or ".")
+    while not os.path.lexists(folder) and os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise UsageError(f"nothing can be put into {directory}: {folder} is no directory")
 
 
 def _fetching(order: Order, open_now: ExitStack) -> Callable[..., Generator[Result, None, None]]:

@@ -27,7 +27,7 @@ class Shard:
 
     def has(self, key: str) -> bool:
         """Tell whether `key` is in this part; it is the same on every machine and with every Python."""
-        digest = hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8, usedforsecurity=False).digest()
+        digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, usedforsecurity=False).digest()
         return int.from_bytes(digest, "big") % self.count == self.index - 1
 
 

@@ -22,7 +22,7 @@ _OF_THIS_PLACE = frozenset(
     getattr(errno, name)
     for name in ("EISDIR", "ENOTDIR", "EEXIST", "ENAMETOOLONG", "EILSEQ", "ELOOP", "EINVAL")
     if hasattr(errno, name)
-)
+) | ({errno.EACCES} if os.name == "nt" else set())  # a file that another program has open
 SMALL = 1024 * 1024  # bytes up to which a file is held in memory until it is complete
 BLOCK = 1024 * 1024
 
@@ -69,7 +69,7 @@ class Held:
                 parts.drop(part)
                 raise
         except OSError as error:
-            raise _told(error, transfer.target) from None
+            raise told(error, transfer.target) from None
 
 
 class Kept:
@@ -111,7 +111,7 @@ class Kept:
                     if stopped.is_set():
                         raise KeyboardInterrupt
         except OSError as error:
-            raise _told(error, transfer.target) from None
+            raise told(error, transfer.target) from None
         self.got = self._written
         self._begin_to_hash()
 
@@ -146,7 +146,7 @@ class Kept:
         try:
             self._stream = _opened(self._part, os.O_CREAT | os.O_TRUNC)
         except OSError as error:
-            raise _told(error, self._transfer.target) from None
+            raise told(error, self._transfer.target) from None
 
     def settle(self) -> None:
         """Write what is in memory, so that no more than a second of a slow transfer can be lost.
@@ -166,7 +166,7 @@ class Kept:
                 self._written += done
                 view = view[done:]
         except OSError as error:
-            raise _told(error, self._transfer.target) from None
+            raise told(error, self._transfer.target) from None
 
     def _open_again(self) -> Any:
         """Open the part once more. Raises IntegrityError if it is not as it was left, OSError."""
@@ -218,7 +218,7 @@ class Kept:
                 seal.put(self._part, self.got, digest)
             _into_place(transfer, self._part, self._listing)
         except OSError as error:
-            raise _told(error, transfer.target) from None
+            raise told(error, transfer.target) from None
 
     def _close(self) -> None:
         if self._stream is not None:
@@ -266,7 +266,7 @@ def _into_place(transfer: Transfer, part: str, listing: parts.Listing, *, is_new
     target = transfer.target
     try:
         # Another process may have been faster. Its file is kept: links to it may exist already.
-        if is_new or not os.path.lexists(target) or not seal.is_complete(target, transfer.promise):
+        if is_new or not _is_finished(transfer):
             os.replace(part, target)
             part = ""
     except FileNotFoundError:
@@ -282,7 +282,16 @@ def _into_place(transfer: Transfer, part: str, listing: parts.Listing, *, is_new
             parts.drop(other)
 
 
-def _told(error: OSError, target: str) -> OSError | HCAError:
+def _is_finished(transfer: Transfer) -> bool:
+    """Tell whether the target is there with its seal; one without is not read again, but replaced."""
+    try:
+        found = os.stat(transfer.target)
+    except OSError:
+        return False
+    return transfer.digest is not None and seal.is_sealed(found, transfer.digest)
+
+
+def told(error: OSError, target: str) -> OSError | HCAError:
     """Return an error that says where it happened: one of a write does not.
 
     What is the matter with this place only is no reason to end a run: an HCAError.

@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hca_core.content import Promise
+from hca_core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +116,7 @@ def range_from(offset: int, length: int | None = None) -> dict[str, str]:
     return {"Range": f"bytes={offset}-"} if offset else {}
 
 
+_NEVER = 1e18  # bytes a second or seconds: as good as infinite, which is no number to calculate with
 _plain: list[Session] = []
 
 
@@ -179,8 +181,22 @@ class Settings:
 
     jobs: int | None = None
     max_rate: float | None = None
-    connections: int = 16
+    connections: int = 8
     retries: int = 10
     min_delay: float = 0.25
     verify: bool = False
     time_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what can't be."""
+        for name, least in (
+            ("jobs", 1),
+            ("max_rate", 1),
+            ("connections", 1),
+            ("retries", 0),
+            ("min_delay", 0),
+            ("time_limit", 0),
+        ):
+            value = getattr(self, name)
+            if value is not None and not least <= value < _NEVER:
+                raise UsageError(f"{name} is {value!r}, but must be a number, {least} or more")

@@ -53,7 +53,7 @@ def verify(directory: str, remove: bool, jobs: int | None, no_progress: bool, sh
 
     Ends with exit status 6 if one is wrong. A file that can't be read is told, too, but never deleted.
     """
-    from hca_core.errors import IntegrityError
+    from hca_core.errors import HCAError, IntegrityError
     from hca_core.progress import bytes_bar
     from hca_core.transfer import filestore
     from hca_core.transfer.report import counted
@@ -69,11 +69,15 @@ def verify(directory: str, remove: bool, jobs: int | None, no_progress: bool, sh
             if not one.problem:
                 continue
             wrong += 1
+            problem = one.problem
             if remove and one.is_known:
-                elsewhere += filestore.remove(directory, one.path)
-                gone += 1
+                try:
+                    elsewhere += filestore.remove(directory, one.path)
+                    gone += 1
+                except (HCAError, OSError) as error:
+                    problem += f"; not deleted: {error}"
             if len(listed) < MOST_WRONG:
-                listed.append({"file": one.path, "problem": one.problem})
+                listed.append({"file": one.path, "problem": problem})
     removed = {"removed": gone} if remove else {}
     show(
         {"directory": directory or ".", "files": files, "bytes": size, "wrong_files": wrong, **removed, "wrong": listed}
@@ -82,6 +86,8 @@ def verify(directory: str, remove: bool, jobs: int | None, no_progress: bool, sh
         hint = "hca cache verify --remove, then download"
         if remove:
             hint = "run the download again: it fetches what was deleted"
+        if remove and gone < wrong:
+            hint = "see what keeps the others from being deleted, then run this again"
         if elsewhere:
             hint = f"{counted(elsewhere, 'file')} had names in directories, too: delete them there, then download again"
         raise IntegrityError(f"{wrong:,} of {counted(files, 'file')} {'is' if wrong == 1 else 'are'} wrong", hint=hint)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 
 import pytest
 
@@ -20,6 +22,38 @@ def test_items_come_in_order_with_their_answers():
     for gate in gates:
         gate.set()
     assert list(ahead(range(10), ask)) == [(number, number * 2) for number in range(10)]
+
+
+def test_a_slow_answer_lets_others_pass():
+    released = threading.Event()
+
+    def ask(number: int) -> int:
+        if number == 3:
+            assert released.wait(10)
+        return number
+
+    found = ahead(range(100), ask)
+    assert [number for number, _ in itertools.islice(found, 99)] == [*range(3), *range(4, 100)]
+    released.set()
+    assert list(found) == [(3, 3)]
+
+
+def test_what_is_not_there_in_time_is_late():
+    released = threading.Event()
+    asked = []
+
+    def ask(number: int) -> str:
+        asked.append(number)
+        if number:
+            released.wait(10)
+        return "answer"
+
+    began = time.monotonic()
+    found = dict(ahead(range(100), ask, ends=began + 0.3, late="late"))
+    assert found == {0: "answer", **dict.fromkeys(range(1, 100), "late")}
+    assert 0.3 <= time.monotonic() - began < 5
+    assert len(asked) <= AT_ONCE + 1
+    released.set()
 
 
 def test_what_needs_no_answer_waits_for_nobody_before_it_is_asked_for():
@@ -58,7 +92,7 @@ def test_a_few_are_asked_for_at_once_and_few_items_are_taken():
     assert (most[0], len(taken)) == (AT_ONCE, 16)
     released.set()
     consumer.join(10)
-    assert [number for number, _ in found] == list(range(1, 100))
+    assert sorted(number for number, _ in found) == list(range(1, 100))
     assert most[0] == AT_ONCE
 
 

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -330,3 +332,37 @@ def test_shards_of_a_manifest_merge(manifest, hca, tree, stored):
     merged = Report.merge(reports)
     assert (merged["files"], merged["fetched"], merged["directory"]) == (3, 3, "d")
     assert tree("d") == {stored(data): data for data in (A, B, C)}
+
+
+@pytest.mark.parametrize("verb", ["download", "download-manifest", "download-collection"])
+def test_a_time_limit_holds_for_bundles_that_are_not_told(shelf, hca, write_manifest, monkeypatch, verb):
+    monkeypatch.setenv("HCA_TOKEN", "test")
+    released = threading.Event()
+    slow, quick = shelf.bundle(shelf.file("a", A)), shelf.bundle(shelf.file("b", B))
+    route = shelf.service.on("GET", f"/v1/bundles/{slow.uuid}")
+    right = route._answers[0]
+
+    def late(request):
+        released.wait(20)
+        return right(request)
+
+    route._answers[:] = [late]
+    asking = {
+        "download": ("--bundle-uuid", slow.uuid),
+        "download-manifest": ("--layout", "bundle", "--manifest", write_manifest([*slow.rows(), *quick.rows()])),
+        "download-collection": ("--uuid", shelf.uuid()),
+    }[verb]
+    items = [{"type": "bundle", "uuid": one.uuid, "version": one.version} for one in (slow, quick)]
+    shelf.service.on("GET", f"/v1/collections/{asking[-1]}").reply(json={"contents": items})
+    began = time.monotonic()
+    limits = ("--time-limit", "0.8", "--failures", "failed")
+    outcome = hca("dss", verb, "--replica", "aws", *asking, *limits)
+    assert time.monotonic() - began < 8
+    released.set()
+    assert "not done within the time limit of 0.8 s" in outcome.stderr
+    if verb == "download":
+        assert (outcome.exit_status, outcome.stdout) == (5, "")
+        return
+    assert (outcome.exit_status, outcome.json()["fetched"], len(outcome.json()["failed"])) == (7, 1, 1)
+    outcome = hca("dss", "download-manifest", "--retry-failed", "failed")
+    assert (outcome.exit_status, outcome.json()["fetched"]) == (0, 1)

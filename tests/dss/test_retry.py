@@ -115,7 +115,7 @@ def test_a_collection_that_could_not_be_listed(shelf, failing, tree, monkeypatch
         DSSClient().retry_failed("failed.jsonl", order=failing)
     assert (failed.value.report.fetched, failed.value.report.failed) == (1, 1)
     assert tree(bundle.fqid)["a"] == A
-    with pytest.raises(UsageError, match="there are no failures in failed.jsonl that can be asked for again"):
+    with pytest.raises(UsageError, match=r"there are no failures in failed.jsonl that can be asked for again"):
         DSSClient().retry_failed("failed.jsonl")
 
 

@@ -13,7 +13,7 @@ import transfer_faults as faults
 import transfer_tools as tools
 
 from hca_core.errors import HCAError, IntegrityError
-from hca_core.transfer import Settings, fetch
+from hca_core.transfer import Settings, fetch, seal
 
 MEBIBYTE = tools.MEBIBYTE
 SMALL = tools.noise(70_001, "small")
@@ -25,7 +25,13 @@ BOTH = pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
 def test_a_file_that_another_process_finished_meanwhile_is_kept(server, remote, data):
     wanted = remote.file("/file", data)
     inodes = []
-    server.put("/file", data, faults.then(lambda: inodes.append(tools.on_disk(wanted, data).stat().st_ino)))
+
+    def finish() -> None:
+        path = tools.on_disk(wanted, data)
+        seal.put(path, len(data), wanted.digest)
+        inodes.append(path.stat().st_ino)
+
+    server.put("/file", data, faults.then(finish))
     remote.holds({"/file": data}, remote.fetch(wanted))
     assert [os.stat(wanted.target).st_ino] == inodes
 

@@ -14,7 +14,7 @@ import pytest
 import transfer_faults as faults
 import transfer_tools as tools
 
-from hca_core.errors import IntegrityError, NetworkError, ServiceError
+from hca_core.errors import IntegrityError, NetworkError, ServiceError, UsageError
 from hca_core.transfer import Settings, fetch, seal
 
 MEBIBYTE = tools.MEBIBYTE
@@ -295,3 +295,32 @@ def test_names_of_all_kinds(server, remote):
         for name, data in contents.items()
     ]
     remote.holds(contents, remote.fetch(*wanted))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"jobs": 0},
+        {"jobs": -1},
+        {"max_rate": 0},
+        {"max_rate": float("inf")},
+        {"connections": 0},
+        {"retries": -1},
+        {"min_delay": -0.1},
+        {"min_delay": float("nan")},
+        {"time_limit": -1},
+    ],
+)
+def test_settings_that_can_not_be(wrong):
+    with pytest.raises(UsageError, match=f"^{next(iter(wrong))} is .*, but must be a number"):
+        Settings(**wrong)
+
+
+def test_a_digest_of_an_unknown_kind_fails_its_file_only(server, remote):
+    for data in (SMALL, LARGE):
+        server.put("/x", data)
+        server.put("/y", data)
+        odd = remote.file("/x", data)._replace(algorithm="crc99")
+        results = {result.transfer.name: result for result in remote.fetch(odd, remote.file("/y", data))}
+        assert results["/y"].status in ("fetched", "present")
+        assert "crc99" in str(results["/x"].error)

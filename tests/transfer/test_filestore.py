@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -284,3 +285,31 @@ def test_a_wrong_directory_is_told_in_one_sentence(hca, tmp_path, verb):
     outcome = hca("cache", verb, str(tmp_path / "nothing"))
     assert (outcome.exit_status, outcome.stdout) == (4, "")
     assert outcome.stderr.startswith("hca: there is no filestore below ")
+
+
+def test_what_can_not_be_read_is_told_and_stays(store, hca, monkeypatch):
+    path = store.put(A)
+
+    def broken(_: str) -> str:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(seal, "digest_of", broken)
+    outcome = hca("cache", "verify", str(store.directory), "--remove")
+    assert (outcome.exit_status, outcome.json()["removed"], path.exists()) == (6, 0, True)
+    assert outcome.json()["wrong"] == [{"file": str(path), "problem": "can't be read: Input/output error"}]
+
+
+@pytest.mark.parametrize("kind", ["link", "directory"])
+def test_what_is_no_file_in_the_place_of_content_is_wrong(store, hca, tmp_path, kind):
+    path = store.put(A)
+    kept = tmp_path / "kept"
+    path.rename(kept)
+    path.symlink_to(kept) if kind == "link" else path.mkdir()
+    (one,) = filestore.verify(str(store.directory), jobs=1)
+    assert one == Checked(str(path), one.size, "is not a file")
+    outcome = hca("cache", "verify", str(store.directory), "--remove")
+    if kind == "link":
+        assert (outcome.exit_status, path.is_symlink(), kept.read_bytes()) == (6, False, A)
+    else:
+        assert (outcome.exit_status, path.is_dir()) == (1, True)
+        assert "is a directory, which is not removed; move it away" in outcome.stderr

@@ -195,3 +195,20 @@ def test_a_report_that_was_ordered_can_be_read_as_json(wanted, tmp_path):
     assert Order().fetches
     assert not Order(dry_run=True).fetches
     assert not Order(emit="curl").fetches
+
+
+@pytest.mark.parametrize("below", ["", "deep/er"])
+@pytest.mark.parametrize("more", [{}, {"dry_run": True}])
+def test_a_file_is_no_directory(remote, server, tmp_path, below, more):
+    path = tmp_path / "file"
+    path.write_text("x")
+    with pytest.raises(UsageError, match=rf"^nothing can be put into .*: {path} is no directory"):
+        run([remote.file("/a", b"a")], Order(**more), Report(""), directory=str(path / below))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("instead", [{"dry_run": True}, {"emit": "urls", "write": print}])
+@pytest.mark.parametrize("name", ["events", "failures", "executor"])
+def test_what_only_a_run_that_fetches_has(tmp_path, instead, name):
+    with pytest.raises(UsageError, match=f"^{name} are for a run that fetches" if name != "executor" else "executor"):
+        run([], Order(**instead, **{name: "x"}), Report(""), directory=str(tmp_path))

@@ -185,3 +185,7 @@ def test_three_jobs_in_one_directory_do_what_one_does_and_their_reports_merge(se
         assert (folder / "names" / name).read_bytes() == contents[sums.index(digest)]
     assert sorted(os.listdir(folder / "store")) == sorted(sums)
     assert [len(server.ranges(f"/{digest}")) for digest in sums] == [1] * 60
+
+
+def test_a_key_may_be_half_a_character():
+    assert sum(parse(f"{index}/3", {}).has("\ud800\udc80x") for index in (1, 2, 3)) == 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -14,19 +15,27 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 AT_ONCE = 8
 _WAITING = 16
+_WAKE_SECONDS = 0.2  # the system may give the signal of Ctrl-C to any thread; this one hears of it when it wakes
 
 
 def ahead(
-    items: Iterable[Item], ask: Callable[[Item], Answer], asks: Callable[[Item], bool] = lambda item: True
+    items: Iterable[Item],
+    ask: Callable[[Item], Answer],
+    asks: Callable[[Item], bool] = lambda item: True,
+    *,
+    ends: float | None = None,
+    late: Answer | None = None,
 ) -> Iterator[tuple[Item, Answer | None]]:
-    """Yield each item with what `ask` returns for it, in order, asking in threads for a few items to come.
+    """Yield each item with what `ask` returns for it, asking in threads for a few items to come.
 
-    Items that `asks` says no to need no answer: None. Raises what `ask` raises when it is the item's turn.
+    They come in order, but one whose answer takes long lets others pass. Items that `asks` says no to need no answer:
+    None. When the time `ends` (monotonic) what has no answer gets the answer `late`. Raises what `ask` raises when it
+    is the item's turn.
     """
     free = threading.Semaphore(AT_ONCE)
     stopped = threading.Event()
 
-    def work(item: Item, answer: Future[Answer]) -> None:
+    def work(item: Item, answer: Future[Answer | None]) -> None:
         with free:
             if stopped.is_set():
                 return
@@ -35,23 +44,40 @@ def ahead(
             except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
                 answer.set_exception(error)
 
-    waiting: deque[tuple[Item, Future[Answer] | None]] = deque()
+    waiting: deque[tuple[Item, Future[Answer | None]]] = deque()
     try:
         for item in items:
-            answer: Future[Answer] | None = None
-            if asks(item):
-                answer = Future()
+            answer: Future[Answer | None] = Future()
+            if not asks(item):
+                answer.set_result(None)
+            elif not _is_over(ends):
                 # A daemon: a thread that waits for a silent server must not keep the process alive after Ctrl-C.
                 threading.Thread(target=work, args=(item, answer), daemon=True, name="ahead").start()
             waiting.append((item, answer))
-            while waiting and (len(waiting) >= _WAITING or waiting[0][1] is None or waiting[0][1].done()):
-                first, told = waiting.popleft()
-                yield first, told.result() if told else None
+            while waiting and (len(waiting) >= _WAITING or waiting[0][1].done()):
+                yield _next(waiting, ends, late)
         while waiting:
-            first, told = waiting.popleft()
-            yield first, told.result() if told else None
+            yield _next(waiting, ends, late)
     finally:
         stopped.set()
+
+
+def _next(
+    waiting: deque[tuple[Item, Future[Answer | None]]], ends: float | None, late: Answer | None
+) -> tuple[Item, Answer | None]:
+    """Take the first item that has its answer, when there is one; the first of all when the time is over."""
+    while True:
+        for place, (item, answer) in enumerate(waiting):
+            if answer.done():
+                del waiting[place]
+                return item, answer.result()
+        if _is_over(ends):
+            return waiting.popleft()[0], late
+        wait([answer for _, answer in waiting], timeout=_WAKE_SECONDS, return_when=FIRST_COMPLETED)
+
+
+def _is_over(ends: float | None) -> bool:
+    return ends is not None and time.monotonic() >= ends
 
 
 class Remembered(Generic[Item, Answer]):

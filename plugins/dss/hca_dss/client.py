@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from hca_core.transfer import Request
     from hca_core.transfer.run import Order
-    from hca_dss.download import Download, Report
+    from hca_dss.download import Report
+    from hca_dss.run import Download
 
 
 class DSSClient(ServiceClient):
@@ -263,7 +264,7 @@ class DSSClient(ServiceClient):
         # Here and above: a verb that asks one question should not wait for the engine of downloads to be imported.
         from hca_core.transfer import Settings
         from hca_core.transfer.run import Order
-        from hca_dss.download import Download
+        from hca_dss.run import Download
 
         _check_replica(replica)
         if order is None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import HCAError, one_line
 from hca_core.transfer.report import Missing
-from hca_dss.download import Asked, Download, of_bundles
+from hca_dss.download import Asked, of_bundles
 from hca_dss.files import IDENTIFIER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hca_core.transfer.report import Report
+    from hca_dss.run import Download
 
 
 def of_collection(run: Download, uuid: str, version: str | None) -> Report:
     """Download every bundle of a collection and of the collections in it."""
-    return run.run(of_bundles(run, bundles_in(run, _contents(run, uuid, version))), dealt_out=True)
+    return run.run(of_bundles(run, bundles_in(run, run.in_time(lambda: _contents(run, uuid, version)))), dealt_out=True)
 
 
 def bundles_in(run: Download, contents: list[Any]) -> Iterator[Asked | Missing]:
@@ -33,7 +35,7 @@ def bundles_in(run: Download, contents: list[Any]) -> Iterator[Asked | Missing]:
         name = one_line(f"{uuid}.{version}")
         if kind == "collection":
             try:
-                waiting.extend(_contents(run, uuid, version))
+                waiting.extend(run.in_time(partial(_contents, run, uuid, version)))
             except HCAError as error:
                 row = {"service": "dss", "replica": run.replica, "collection": uuid, "version": version}
                 yield Missing(name, error, row)

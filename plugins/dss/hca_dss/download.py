@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import groupby, islice
 from operator import attrgetter, itemgetter
@@ -12,73 +11,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hca_core import files, log
 from hca_core.content import Promise
 from hca_core.errors import HCAError, NotFoundError, UsageError
-from hca_core.transfer import Service, Transfer, links, seal
+from hca_core.transfer import links, seal
 from hca_core.transfer.report import DownloadError, Missing, Report
 from hca_core.transfer.run import Total
-from hca_core.transfer.run import run as run_transfers
-from hca_core.transfer.shards import parse as parse_shard
-from hca_dss import bundles, presigned
+from hca_dss import presigned
 from hca_dss.ahead import Remembered, ahead
-from hca_dss.bundles import Bundle
-from hca_dss.files import DSSFile, stored_in
+from hca_dss.files import DSSFile
 from hca_dss.manifest import Manifest, Row, Totals
-from hca_dss.presigned import Addresses
-from hca_dss.source import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from hca_core.transfer.run import Order
-    from hca_dss.client import DSSClient
+    from hca_core.transfer import Transfer
+    from hca_dss.bundles import Bundle
+    from hca_dss.run import Download
+
+    # A bundle, what of it is wanted, and signed addresses; or why there is none.
+    Listed = tuple[Bundle, list[DSSFile], Mapping[tuple[str, str], str]] | HCAError
 
 __all__ = ["DownloadError", "Missing", "Report"]  # the published names of what a download returns and raises
 
 LAYOUTS = ("none", "bundle")
 _MOST_ROWS = 2000  # of a bundle that are looked at together
 _bundle_of, _size_of = itemgetter(1, 2), attrgetter("size")
-
-
-class Download:
-    """One run: where it asks, where files go, and what it did."""
-
-    def __init__(self, client: DSSClient, replica: str, directory: str, order: Order) -> None:
-        self.client = client
-        self.replica = replica
-        self.order = order
-        self.report = Report(directory)
-        self.stored = stored_in(directory)
-        self.addresses = Addresses(client, replica, self.stored)
-        # Signed addresses do not leave this process, and who only looks should not make the service copy bundles.
-        self.signs = order.fetches and not order.executor
-        self._service = Service("dss", {"swagger_url": client.swagger_url}, client)
-        self._shard = parse_shard(order.shard, os.environ) if order.shard else None
-
-    def transfer(self, file: DSSFile | Row, link: str = "", signed: str = "") -> Transfer:
-        """Return the transfer of a file into the filestore, and to `link` from there."""
-        source = FileSource(self._service, file.uuid, file.version, self.replica, signed)
-        return Transfer(link or file.name, self.stored(file.sha256), source, file.size, file.sha256, link=link)
-
-    def bundle(self, uuid: str, version: str) -> Bundle:
-        """Return a bundle as the service lists it. Raises HCAError."""
-        return bundles.read(self.client, uuid, version, self.replica)
-
-    def has(self, key: str) -> bool:
-        """Tell whether what has that `key` (a bundle's name, a content's sha256) belongs to this run's shard."""
-        return self._shard is None or self._shard.has(key)
-
-    def signed(self, bundle: Bundle, wanted: Iterable[DSSFile | Row]) -> Mapping[tuple[str, str], str]:
-        """Return the signed addresses that are worth asking for."""
-        return self.addresses.of(bundle, wanted) if self.signs else {}
-
-    def run(
-        self, wanted: Iterable[Transfer | Missing], total: Total | None = None, *, dealt_out: bool = False
-    ) -> Report:
-        """Fetch and link all that is wanted, and return the report.
-
-        Parameters: `total` is what is known of it beforehand. `dealt_out`: only what this shard has is wanted.
-        """
-        order = replace(self.order, total=total, shard="" if dealt_out else self.order.shard)
-        return run_transfers(wanted, order, self.report, directory=self.report.directory)
 
 
 def lay_out(
@@ -137,9 +92,9 @@ def keeper(
 
 def of_bundle(run: Download, uuid: str, version: str, keep: Callable[[DSSFile], bool]) -> Report:
     """Download one bundle."""
-    bundle = run.bundle(uuid, version)
+    bundle = run.in_time(lambda: run.bundle(uuid, version))
     wanted = [file for file in bundle.files if keep(file)]
-    transfers = lay_out(run, bundle, wanted, run.signed(bundle, wanted))
+    transfers = lay_out(run, bundle, wanted, run.in_time(lambda: run.signed(bundle, wanted)))
     report = run.run(transfers, Total(len(wanted), sum(map(_size_of, wanted))))
     try:
         write_manifest(run, bundle)
@@ -209,7 +164,9 @@ class ByRow:
 
     def __iter__(self) -> Iterator[Transfer | Missing]:
         transfer = self._run.transfer
-        for rows, listed in ahead(_together(self._rows()), self._ask, self._asks):
+        run = self._run
+        late: tuple[Bundle | HCAError, Mapping[tuple[str, str], str]] = run.late, {}
+        for rows, listed in ahead(_together(self._rows()), self._ask, self._asks, ends=run.ends, late=late):
             if listed is None:
                 yield from map(transfer, rows)
             else:
@@ -271,7 +228,7 @@ class Asked(NamedTuple):
 def of_bundles(run: Download, asked: Iterable[Asked | Missing]) -> Iterator[Transfer | Missing]:
     """Yield the transfers of bundles into their directories, and write the manifest of each there."""
 
-    def read(one: Asked | Missing) -> tuple[Bundle, list[DSSFile], Mapping[tuple[str, str], str]] | HCAError:
+    def read(one: Asked | Missing) -> Listed:
         if isinstance(one, Missing):
             return one.error
         try:
@@ -281,7 +238,9 @@ def of_bundles(run: Download, asked: Iterable[Asked | Missing]) -> Iterator[Tran
         except HCAError as error:
             return error
 
-    for one, answer in ahead(asked, read, lambda one: isinstance(one, Asked)):
+    answers: Iterator[tuple[Asked | Missing, Listed | None]]
+    answers = ahead(asked, read, lambda one: isinstance(one, Asked), ends=run.ends, late=run.late)
+    for one, answer in answers:
         if isinstance(one, Missing):
             yield one
         elif isinstance(answer, HCAError):

@@ -11,7 +11,7 @@ from hca_core.errors import HCAError, UsageError, one_line
 from hca_core.transfer import failures
 from hca_core.transfer.report import Missing
 from hca_dss.collection import bundles_in
-from hca_dss.download import Asked, ByRow, Download, of_bundles
+from hca_dss.download import Asked, ByRow, of_bundles
 from hca_dss.files import IDENTIFIER, SHA256, is_size
 from hca_dss.manifest import Row
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hca_core.transfer import Transfer
     from hca_core.transfer.report import Report
+    from hca_dss.run import Download
 
 _FILE, _ROW, _BUNDLE, _COLLECTION, _LOST = "file", "row", "bundle", "collection", "lost"
 
@@ -116,7 +117,9 @@ def _row(line: int, told: Mapping[str, Any]) -> Row:
     identifiers = (uuid, *([version] if version else bundle))
     if not all(map(IDENTIFIER.fullmatch, identifiers)) or not SHA256.fullmatch(sha256) or not is_size(size):
         raise ValueError("this is no file of the DSS")
-    return Row(line, *bundle, one_line(str(told.get("name") or f"{uuid}.{version}")), uuid, version, sha256.lower(), size)
+    return Row(
+        line, *bundle, one_line(str(told.get("name") or f"{uuid}.{version}")), uuid, version, sha256.lower(), size
+    )
 
 
 def _link(told: Mapping[str, Any], directory: str) -> str:
