@@ -181,6 +181,11 @@ class Job:
         except HCAError as failure:
             return self.failed(failure)
 
+    def broken_off(self, exchange: Exchange) -> None:
+        """Note that a request was ended from here: the next one is for what is missing then."""
+        self.fetched += exchange.content
+        self._redirect = ""
+
     def failed(self, failure: Exception) -> Step:
         """Return what comes next after an error that waiting does not mend."""
         if isinstance(failure, IntegrityError) and not self._afresh:

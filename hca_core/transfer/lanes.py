@@ -278,7 +278,7 @@ class Lane:
             return
         job.was_split = True
         job.split = pieces.Split(job, exchange.content / seconds)
-        job.fetched += exchange.content
+        job.broken_off(exchange)
         self._break_off(exchange)
         self._ask_for_pieces(job)
 

@@ -57,7 +57,7 @@ def test_an_unknown_command_lists_what_there_is_and_how_to_add_a_plugin(hca):
     outcome = hca("zzz")
     assert outcome.exit_status == 2
     first, second = outcome.stderr.splitlines()
-    assert first.startswith("hca: No such command 'zzz'. There are: auth, cache, clear-hca-cache, completion, config, dss, ")
+    assert first.startswith("hca: No such command 'zzz'. There are: auth, cache, clear-hca-cache, completion, config, ")
     assert first.endswith(" If a plugin has it: pip install hca-plugin-zzz")
     assert second == "try 'hca --help'"
     assert "pip install" not in hca("dss", "zzz").stderr

@@ -129,6 +129,16 @@ def test_what_befalls_pieces(server, remote, record, fault, always):
     record("pieces: what may befall one", 1, "arrives")
 
 
+def test_what_came_before_the_pieces_is_not_asked_for_again(server, remote):
+    """Also where the file was looked up first: the address that it was found at is not asked with the old range."""
+    server.put("/file", DATA, always=faults.redirect("/found"))
+    server.put("/found", DATA, always=on_pieces(faults.status(403), faults.paced(4 * RATE), count=1000))
+    remote.arrive({"/file": DATA})
+    whole = [one.range for one in server.asked("/found") if not is_piece(one)]
+    assert whole[0] is None
+    assert all(told and int(told.removeprefix("bytes=").rstrip("-")) > 0 for told in whole[1:])
+
+
 def test_a_wrong_file_in_pieces_is_refused(server, remote):
     other = DATA[:-1] + b"\0"
     server.put("/file", other, always=faults.paced(4 * RATE))
