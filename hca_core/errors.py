@@ -25,6 +25,7 @@ class ExitStatus(IntEnum):
     PLUGIN = 8
     INTERRUPTED = 130
     CLOSED_PIPE = 141
+    TERMINATED = 143
 
 
 class HCAError(Exception):

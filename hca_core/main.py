@@ -22,7 +22,6 @@ from hca_core.log import LEVELS, redact
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-TERMINATED = 128 + signal.SIGTERM  # what a shell shows for a process that the signal has ended
 _SAME_ORDER_SECONDS = 0.5
 COMPLETION = "_HCA_COMPLETE"  # set by the shell scripts that `hca completion` prints
 
@@ -81,7 +80,7 @@ def _run(words: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         if ended:
             _say("ended by SIGTERM")
-            return TERMINATED
+            return ExitStatus.TERMINATED
         _say("interrupted")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:

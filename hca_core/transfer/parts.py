@@ -140,7 +140,16 @@ def _owner_lives(part: str) -> bool | None:
         return False
     except OSError:
         pass  # somebody else's
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: str) -> bool:
+    """Tell whether a process has ended, and only its parent has not asked yet how."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            return stream.read().rpartition(b")")[2].split()[0] == b"Z"
+    except (OSError, IndexError):
+        return False
 
 
 def _is_old(part: str) -> bool:

@@ -20,7 +20,7 @@ def answered(code, reason="Reason", **headers):
 
 def test_exit_statuses_are_the_documented_ones():
     table = {0: "DONE", 1: "ERROR", 2: "USAGE", 3: "LOGIN", 4: "NOT_FOUND", 5: "NETWORK", 6: "INTEGRITY", 7: "PARTLY"}
-    table |= {8: "PLUGIN", 130: "INTERRUPTED", 141: "CLOSED_PIPE"}
+    table |= {8: "PLUGIN", 130: "INTERRUPTED", 141: "CLOSED_PIPE", 143: "TERMINATED"}
     assert {status.value: status.name for status in ExitStatus} == table
 
 
