@@ -195,6 +195,11 @@ class _Run:
             linked = links.link(transfer.target, transfer.link, transfer.promise)
         except HCAError as error:
             return Result(transfer, "failed", fetched, error=error)
+        except OSError as error:
+            if error.errno not in sinks.OF_THIS_PLACE:
+                raise
+            failure = HCAError(f"{transfer.link} can't be made: {error.strerror}")
+            return Result(transfer, "failed", fetched, error=failure)
         return Result(transfer, status, fetched, linked)
 
     def close(self) -> None:

@@ -82,7 +82,7 @@ class Events:
 
     def end(self, error: BaseException | None) -> None:
         """Tell that the run is over, and what it did."""
-        more: dict[str, Any] = {}
+        more: dict[str, Any] = {"exit_status": int(self._report.exit_status)}
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             more = {"error": "interrupted", "exit_status": int(ExitStatus.INTERRUPTED)}
         elif error is not None:

@@ -203,13 +203,14 @@ def checked(where: str, size: int, sha256: str) -> Checked:
 
 @dataclass
 class Pruned:
-    """What was removed from a filestore, or would be."""
+    """What was removed from a filestore, or would be; `too_young` files may be about to get their links."""
 
     parts: int = 0
     temporaries: int = 0
     folders: int = 0
     files: int = 0
     bytes: int = 0
+    too_young: int = 0
 
     def document(self) -> dict[str, Any]:
         """Return it as a document."""
@@ -238,6 +239,8 @@ def prune(download_dir: str, *, unlinked: bool = False, dry_run: bool = False) -
         if _can_go(entry, now, unlinked=unlinked) and _removed(entry, gone, dry_run=dry_run):
             gone[os.path.dirname(entry.path)] += 1
             _count(pruned, entry)
+        elif unlinked and entry.kind is Kind.CONTENT and entry.found.st_nlink == 1:
+            pruned.too_young += 1
         if entry.kind is Kind.FOLDER:
             del gone[entry.path]
     return pruned

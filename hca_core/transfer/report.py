@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_FAILURES = 10_000  # that are kept in memory; the file of failures has all
 _MOST_REMEMBERED = 65_536
 _MOST_TOLD = 20
+_MOST_ALIKE = 5
 _MENDED_BY_TIME = (ExitStatus.NETWORK, ExitStatus.INTEGRITY)  # what a service may do right the next time
 
 
@@ -53,11 +54,12 @@ class Report:
     failures: list[Missing] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     planned: dict[str, Any] = field(default_factory=dict)
-    _kinds: Counter[int] = field(default_factory=Counter, repr=False)
+    _kinds: Counter[ExitStatus] = field(default_factory=Counter, repr=False)
     # Hashes of the targets that were counted, in two halves of which the older one is forgotten when there are many:
     # what comes again only then is counted twice, and memory does not grow with the run.
     _counted: set[int] = field(default_factory=set, repr=False)
     _older: set[int] = field(default_factory=set, repr=False)
+    _unlinked: int = field(default=0, repr=False)  # contents that are there, but failed at their link
 
     def add(self, result: Result) -> None:
         """Count one result."""
@@ -86,6 +88,7 @@ class Report:
         else:
             self.present += 1
         self.size += transfer.size or 0
+        self._unlinked += result.error is not None
 
     def missing(self, one: Missing) -> None:
         """Count something that failed."""
@@ -135,22 +138,43 @@ class Report:
         room = "" if plan["enough_room"] else "; there is not enough room for them"
         return f"{told}, {plan['to_fetch']:,} ({in_bytes(plan['bytes_to_fetch'])}) would be fetched{room}"
 
+    @property
+    def exit_status(self) -> ExitStatus:
+        """How a command ends that did this; if all failed, for one kind of reason, with the status of that."""
+        if not self.failed:
+            return ExitStatus.DONE
+        if self.fetched + self.present == 0 and len(self._kinds) == 1:
+            return next(iter(self._kinds))
+        return ExitStatus.PARTLY
+
     def raise_if_failed(self) -> None:
-        """Raise DownloadError if something failed; if all did, for one kind of reason, with its exit status."""
+        """Raise DownloadError, with `exit_status`, if something failed."""
         if not self.failed:
             return
-        done = self.fetched + self.present
+        done = self.fetched + self.present - self._unlinked
         lines = [f"{counted(done, 'file')} done, {self.failed:,} failed: {counted(self.failed, 'problem')}"]
-        lines += [f"  {_told(one)}" for one in self.failures[:_MOST_TOLD]]
-        if self.failed > _MOST_TOLD:
-            lines.append(f"  ... and {self.failed - _MOST_TOLD:,} more")
+        lines += self._in_lines()
         hint = "run the same command again: it fetches what is missing"
         if any(one.error.exit_status not in _MENDED_BY_TIME for one in self.failures):
             hint = "mend what these lines tell, then run the same command again: it fetches what is missing"
         error = DownloadError(self, "\n".join(lines), hint=hint)
-        if not done and len(self._kinds) == 1:
-            error.exit_status = self.failures[0].error.exit_status
+        error.exit_status = self.exit_status
         raise error
+
+    def _in_lines(self) -> list[str]:
+        """Return a line for each failure, but for very many; those that many have in common share one."""
+        common = Counter(str(one.error) for one in self.failures)
+        lines: dict[str, int] = {}
+        for one in self.failures:
+            number = common[str(one.error)]
+            if number <= _MOST_ALIKE:
+                line = f"  {_told(one)}"
+                lines[line] = lines.get(line, 0) + 1
+            else:
+                lines.setdefault(f"  {one.error}: {number:,} times", number)
+        told = list(lines)[:_MOST_TOLD]
+        left = self.failed - sum(lines[line] for line in told)
+        return [*told, f"  ... and {left:,} more"] if left else told
 
     @staticmethod
     def merge(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

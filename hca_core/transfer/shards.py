@@ -43,7 +43,8 @@ def parse(text: str, environ: Mapping[str, str]) -> Shard:
         raise UsageError(f"the shard is {text!r}, but must be like 2/8, or {FROM_ENVIRONMENT}")
     index, count = int(found[1]), int(found[2])
     if not 1 <= index <= count:
-        raise UsageError(f"there is no shard {text}: the first of 8 is 1/8, the last one 8/8")
+        most = count or 8
+        raise UsageError(f"there is no shard {text}: the first of {most} is 1/{most}, the last {most}/{most}")
     return Shard(index, count)
 
 

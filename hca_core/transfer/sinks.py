@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hca_core.transfer.values import Transfer
 
 # A directory where a file should be, a file where a directory should be, a name that this file system can't hold.
-_OF_THIS_PLACE = frozenset(
+OF_THIS_PLACE = frozenset(
     getattr(errno, name)
     for name in ("EISDIR", "ENOTDIR", "EEXIST", "ENAMETOOLONG", "EILSEQ", "ELOOP", "EINVAL")
     if hasattr(errno, name)
@@ -296,7 +296,7 @@ def told(error: OSError, target: str) -> OSError | HCAError:
 
     What is the matter with this place only is no reason to end a run: an HCAError.
     """
-    if error.errno in _OF_THIS_PLACE:
+    if error.errno in OF_THIS_PLACE:
         return HCAError(f"{error.filename or target}: {error.strerror}")
     if error.filename is None:
         error.filename = target

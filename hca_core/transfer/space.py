@@ -45,7 +45,10 @@ def _exactly(size: int) -> str:
 
 @dataclass
 class Plan:
-    """What there is to do, each target counted once; `unchecked` of those `present` will be read to be sure of them."""
+    """What there is to do, each target counted once; `unchecked` of those `present` will be read to be sure of them.
+
+    `held` bytes of what is not there are in parts of earlier runs.
+    """
 
     files: int = 0
     size: int = 0
@@ -53,6 +56,7 @@ class Plan:
     present_size: int = 0
     unchecked: int = 0
     requests: int = 0
+    held: int = 0
     room: int = 0
 
 
@@ -81,7 +85,7 @@ class Tally:
 
     def plan(self) -> Plan:
         """Return the sums."""
-        plan = Plan(room=-self._held)
+        plan = Plan(held=self._held, room=-self._held)
         for keys, sizes, states in zip(self._keys, self._sizes, self._states, strict=True):
             for size, packed in dict(zip(keys, zip(sizes, states, strict=True), strict=True)).values():
                 state = packed & 3
@@ -190,7 +194,7 @@ def planned(wanted: Iterable[Transfer | Missing], report: Report, directory: str
         "present_bytes": plan.present_size,
         "unchecked": plan.unchecked,
         "to_fetch": plan.files - plan.present,
-        "bytes_to_fetch": plan.size - plan.present_size,
+        "bytes_to_fetch": max(plan.size - plan.present_size - plan.held, 0),
         "requests": plan.requests,
         "room_needed": plan.room,
         "room_free": free,

@@ -357,7 +357,7 @@ def test_retries_are_those_asked_for(bundle, shelf, hca):
 def test_a_directory_that_can_not_be_made_is_told_in_one_sentence(bundle, hca):
     Path("file").touch()
     outcome = hca(*bundle_words(bundle, "--download-dir", "file"))
-    assert outcome.exit_status == 1
+    assert outcome.exit_status == 2
     assert outcome.stderr.count("\n") == 1
     assert "file" in outcome.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,20 @@ def test_problems_of_what_comes_through_stdin(dss, streamed):
     assert outcome.stderr.startswith("hca: the manifest on stdin can't be used")
     assert "line 2: file_size '-1'" in outcome.stderr
     assert dss.requests == []
+
+
+def test_a_pipe_without_end_or_lines(dss, hca):
+    own = os.dup(0)
+    with subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE) as endless:
+        os.dup2(endless.stdout.fileno(), 0)
+        try:
+            outcome = hca("dss", "download-manifest", "--replica", "aws", "--manifest", "-")
+        finally:
+            os.dup2(own, 0)
+            os.close(own)
+            endless.stdout.close()
+    assert outcome.exit_status == 2
+    assert "the manifest on stdin, line 1: it is longer than 4,194,304 bytes" in outcome.stderr
 
 
 def test_a_file_behind_stdin_has_no_copy_either(bundle, hca, write_manifest):

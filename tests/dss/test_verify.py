@@ -70,6 +70,7 @@ def test_the_current_directory_is_the_default(bundle, hca):
         ("notes.txt", lambda path: (os.unlink(path), os.mkdir(path)), "is not a file"),
         ("reads.fastq", lambda path: (os.unlink(path), os.symlink("/etc/passwd", path)), "is not a file"),
         ("bundle.json", os.unlink, "can't be read, so nothing here can be checked: No such file"),
+        ("bundle.json", lambda path: (os.unlink(path), os.mkfifo(path)), "is not a file, so nothing"),
         ("bundle.json", lambda path: unlinked(path, b"{"), "is not the manifest of a bundle"),
         ("bundle.json", lambda path: unlinked(path, b'{"bundle": {"files": []}}'), "is the manifest of another bundle"),
     ],

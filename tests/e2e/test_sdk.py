@@ -50,13 +50,13 @@ SIGNATURES = {
     ),
     "download": (
         "bundle_uuid replica version='' download_dir='' metadata_filter=('*',) data_filter=('*',) no_metadata=False "
-        "no_data=False num_retries=10 min_delay_seconds=0.25"
+        "no_data=False num_retries=10 min_delay_seconds=0.25 order=None"
     ),
     "download_manifest": (
         "manifest replica layout='none' no_metadata=False no_data=False num_retries=10 min_delay_seconds=0.25 "
-        "download_dir=''"
+        "download_dir='' order=None"
     ),
-    "download_collection": "uuid replica version=None download_dir=''",
+    "download_collection": "uuid replica version=None download_dir='' order=None",
     "upload": "src_dir replica staging_bucket timeout_seconds=1200 no_progress=False bundle_uuid=None",
     "create_version": "",
     "login": "access_token='' remote=False",

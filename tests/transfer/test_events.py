@@ -47,6 +47,7 @@ def test_a_run_is_told_from_start_to_end(remote, server, tmp_path):
         "b": {"event": "file", "name": "b", "status": "failed", "error": "no b", "exit_status": 4},
     }
     assert (end["event"], end["report"], end["received"]) == ("end", report.document(), 3)
+    assert (end["exit_status"], "error" in end) == (7, False)
     assert 0 <= end["seconds"] < 60
 
 
@@ -63,6 +64,7 @@ def test_a_file_that_failed_tells_why(remote, tmp_path):
     run.run([remote.file("/none", b"x")], ordered(path), Report(""), directory="")
     (told,) = [line for line in lines(path) if line["event"] == "file"]
     assert (told["status"], told["exit_status"]) == ("failed", 4)
+    assert lines(path)[-1]["exit_status"] == 4
     assert told["error"]
 
 

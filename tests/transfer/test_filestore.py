@@ -175,7 +175,7 @@ def test_prune_takes_what_nobody_needs_and_nothing_else(store):
     planned = filestore.prune(str(store.directory), dry_run=True)
     assert store.all() == before
     pruned = filestore.prune(str(store.directory))
-    assert pruned.document() == {"parts": 2, "temporaries": 1, "folders": 2, "files": 0, "bytes": 15}
+    assert pruned.document() == {"parts": 2, "temporaries": 1, "folders": 2, "files": 0, "bytes": 15, "too_young": 0}
     assert planned == pruned
     gone = {str(path.relative_to(store.root)) for path in [*abandoned, old_part]} | {"ee", "ee/eeee"}
     assert before - store.all() == gone
@@ -196,7 +196,7 @@ def test_content_that_no_directory_links_to_goes_on_request(store):
     linked, unlinked, new = store.put(A, link="a"), store.put(B), store.put(b"new", age=1)
     assert filestore.prune(str(store.directory)).files == 0
     pruned = filestore.prune(str(store.directory), unlinked=True)
-    assert (pruned.files, pruned.bytes) == (1, len(B))
+    assert (pruned.files, pruned.bytes, pruned.too_young) == (1, len(B), 1)
     assert (linked.exists(), unlinked.exists(), new.exists()) == (True, False, True)
 
 
@@ -311,5 +311,7 @@ def test_what_is_no_file_in_the_place_of_content_is_wrong(store, hca, tmp_path, 
     if kind == "link":
         assert (outcome.exit_status, path.is_symlink(), kept.read_bytes()) == (6, False, A)
     else:
-        assert (outcome.exit_status, path.is_dir()) == (1, True)
-        assert "is a directory, which is not removed; move it away" in outcome.stderr
+        assert (outcome.exit_status, outcome.json()["removed"], path.is_dir()) == (6, 0, True)
+        (wrong,) = outcome.json()["wrong"]
+        assert wrong["problem"].endswith("is a directory, which is not removed; move it away")
+        assert "see what keeps the others from being deleted" in outcome.stderr

@@ -62,14 +62,14 @@ def test_an_unknown_size_is_none_and_a_failure_is_named_by_its_link():
 def test_memory_keeps_some_failures_and_counts_all():
     report = Report("")
     for number in range(MOST_FAILURES + 5):
-        report.missing(Missing(str(number), HCAError("no")))
+        report.missing(Missing(str(number), HCAError(f"no {number}")))
     document = report.document()
     assert (len(document["failed"]), document["failed_more"], report.failed) == (MOST_FAILURES, 5, MOST_FAILURES + 5)
     with pytest.raises(DownloadError) as raised:
         report.raise_if_failed()
     lines = raised.value.message.splitlines()
-    assert lines[0] == "0 files done, 10005 failed: 10,005 problems"
-    assert (len(lines), lines[-1]) == (22, "  ... and 9985 more")
+    assert lines[0] == "0 files done, 10,005 failed: 10,005 problems"
+    assert (len(lines), lines[-1]) == (22, "  ... and 9,985 more")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +146,38 @@ def test_reports_of_shards_merge():
     assert one["failed"] == []
     assert Report.merge([one, {**two, "directory": "e"}])["directory"] == ["d", "e"]
     assert list(Report.merge([one]))[-1] == "failed"
+
+
+def test_what_many_have_in_common_is_told_once():
+    report = Report("", fetched=1)
+    for number in range(MOST_FAILURES + 5):
+        report.missing(Missing(str(number), NetworkError("too late")))
+        if number < 3:
+            report.missing(Missing(f"x{number}", NetworkError("gone")))
+    with pytest.raises(DownloadError) as raised:
+        report.raise_if_failed()
+    assert raised.value.message.splitlines()[1:] == [
+        "  too late: 9,997 times",
+        "  x0: gone",
+        "  x1: gone",
+        "  x2: gone",
+        "  ... and 8 more",
+    ]
+
+
+def test_lines_tell_a_name_once_and_move_no_terminal():
+    report = Report("", fetched=1)
+    report.missing(Missing("a", HCAError("a is in the way")))
+    report.missing(Missing("\x1b[31mb\nc", NetworkError("gone")))
+    with pytest.raises(DownloadError) as raised:
+        report.raise_if_failed()
+    assert raised.value.message.splitlines()[1:] == ["  a is in the way", "  \ufffd[31mb c: gone"]
+    assert raised.value.hint.startswith("mend what these lines tell, then")
+    again = Report("", fetched=1)
+    again.missing(Missing("a", NetworkError("gone")))
+    with pytest.raises(DownloadError) as raised:
+        again.raise_if_failed()
+    assert raised.value.hint.startswith("run the same command again")
 
 
 def test_reports_merge_in_any_grouping():

@@ -130,6 +130,8 @@ def test_what_a_part_holds_needs_no_room(tmp_path):
     with open(part, "wb") as stream:
         stream.truncate(5 * 10**9)  # a hole, which takes no room
     space.check([transfer], Total(1, HUGE), str(tmp_path))
+    document = space.planned([transfer], Report(""), str(tmp_path))
+    assert (document["bytes"], document["bytes_to_fetch"]) == (transfer.size, transfer.size - 5 * 10**9)
     os.unlink(part)
     with pytest.raises(space.NoSpaceError):
         space.check([transfer], Total(1, HUGE), str(tmp_path))

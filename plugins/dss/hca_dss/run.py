@@ -97,7 +97,7 @@ class Download:
         Parameters: `total` is what is known of it beforehand. `dealt_out`: only what this shard has is wanted.
         """
         settings = self.order.settings
-        if self.ends is not None:  # some of the time may have gone into looking things up
-            settings = replace(settings, time_limit=round(max(0.0, self.ends - time.monotonic()), 2))
+        if "ends" in vars(self) and self.ends is not None:  # some of the time went into looking things up
+            settings = replace(settings, time_limit=round(max(0.0, self.ends - time.monotonic()), 1))
         order = replace(self.order, settings=settings, total=total, shard="" if dealt_out else self.order.shard)
         return run_transfers(wanted, order, self.report, directory=self.report.directory)

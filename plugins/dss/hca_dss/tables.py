@@ -8,7 +8,6 @@ import io
 import itertools
 import os
 import re
-import shutil
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from hca_core.errors import UsageError
@@ -154,12 +153,19 @@ class Table:
 
 
 def _spooled(stream: IO[bytes]) -> IO[bytes]:
-    """Return an unnamed file with all that comes from `stream`, which is closed. Raises OSError."""
+    """Return an unnamed file with what comes from `stream`, which is closed. Raises OSError.
+
+    It ends behind a line that is too long, which will be told when it is read: no disk has room for a pipe without end.
+    """
     import tempfile
 
     spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the table
+    length = 0
     with stream:
-        shutil.copyfileobj(stream, spool)
+        while length <= _LONGEST and (data := stream.read(_BLOCK)):
+            spool.write(data)
+            ended = max(data.rfind(b"\n"), data.rfind(b"\r"))
+            length = len(data) - ended - 1 if ended >= 0 else length + len(data)
     spool.flush()  # its state is looked at, to see whether somebody changes it
     return spool
 

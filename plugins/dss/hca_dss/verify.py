@@ -166,8 +166,11 @@ def _laid_out(findings: Findings, sums: IO[bytes] | None, *, ignore_missing: boo
 def _read(folder: str, fqid: str) -> list[_Expected]:
     """Return the files of a bundle as its manifest lists them. Raises ValueError if it can't be used."""
     match = _BUNDLE.fullmatch(fqid)
+    path = os.path.join(folder, MANIFEST)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError("is not a file, so nothing here can be checked")
     try:
-        with open(os.path.join(folder, MANIFEST), encoding="utf-8") as stream:
+        with open(path, encoding="utf-8") as stream:
             document = json.load(stream)
     except OSError as error:
         raise ValueError(f"can't be read, so nothing here can be checked: {error.strerror}") from error
