@@ -47,8 +47,12 @@ def ahead(
     waiting: deque[tuple[Item, Future[Answer | None]]] = deque()
     try:
         for item in items:
+            is_asked = asks(item)
+            if not is_asked and not waiting:
+                yield item, None
+                continue
             answer: Future[Answer | None] = Future()
-            if not asks(item):
+            if not is_asked:
                 answer.set_result(None)
             elif not _is_over(ends):
                 # A daemon: a thread that waits for a silent server must not keep the process alive after Ctrl-C.

@@ -12,6 +12,7 @@ from hca_core.content import Promise
 from hca_core.errors import UsageError
 from hca_core.progress import Bar
 from hca_core.service import ServiceClient
+from hca_dss.files import IDENTIFIER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from hca_core.transfer.run import Order
     from hca_dss.download import Report
     from hca_dss.run import Download
+
+_BY_UUID = frozenset({"uuid"})
 
 
 class DSSClient(ServiceClient):
@@ -247,10 +250,20 @@ class DSSClient(ServiceClient):
         operation = self.api.operations["get_file"]
         if operation.secured:
             self._check_login()
-        # Asked for each of what may be a million files; urlencode would take four times as long.
-        query = f"replica={quote(replica, safe='')}&version={quote(version, safe='')}"
+        # Asked for each of what may be a million files; to encode what needs no encoding would take most of the time.
+        if not IDENTIFIER.fullmatch(version):
+            version = quote(version, safe="")
         headers = {"Accept-Encoding": "identity", **range_from(offset, length)}
-        return Request(f"{self.url(operation, {'uuid': uuid})}?{query}", self.session, headers, operation.secured)
+        url = f"{self._file_url(uuid)}?replica={quote(replica, safe='')}&version={version}"
+        return Request(url, self.session, headers, operation.secured)
+
+    def _file_url(self, uuid: str) -> str:
+        """Return the URL of a file."""
+        operation = self.api.operations["get_file"]
+        path = operation.paths.get(_BY_UUID)
+        if path is None or not IDENTIFIER.fullmatch(uuid):
+            return self.url(operation, {"uuid": uuid})  # which encodes it
+        return self.base_url + path.replace("{uuid}", uuid)
 
     def promise(self, response: Response) -> Promise:
         """Return size and sha256 of a file as the service told them on the way to its content (contract §5)."""
