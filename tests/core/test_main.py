@@ -87,7 +87,9 @@ def test_no_exit_status_is_forgotten():
     tried = {type(error) for error, *_ in CASES.values()}
     ours = {one for one in below(errors.HCAError) if one.__module__ == errors.__name__}
     assert {one for one in ours if not issubclass(one, errors.ServiceError)} <= tried
-    assert {status.value for status in errors.ExitStatus} - {130, 141, 143} <= {status for _, status, _ in CASES.values()}
+    assert {status.value for status in errors.ExitStatus} - {130, 141, 143} <= {
+        status for _, status, _ in CASES.values()
+    }
 
 
 @pytest.mark.parametrize(

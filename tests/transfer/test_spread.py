@@ -369,7 +369,7 @@ def test_an_executor_that_drops_its_work_ends_the_run(server: Server, remote: Re
     timer.start()
     done = []
     # Which of the two depends on whether it is asked for results or given more work first.
-    with pytest.raises(HCAError, match="the executor (dropped its work|takes no more work)"):
+    with pytest.raises(HCAError, match=r"the executor (dropped its work|takes no more work)"):
         done.extend(results)
     timer.join()
     assert len(server.requests) == 32
