@@ -175,7 +175,7 @@ def test_a_scheduler_that_is_not_there_is_told_at_once() -> None:
         executor_of(DASK + address),
     ):
         pass
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 25
     assert "\n" not in str(away.value)
 
 

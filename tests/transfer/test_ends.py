@@ -71,7 +71,7 @@ def test_the_end_of_a_process_that_waits_for_a_silent_server(server, remote, tmp
         begun = time.monotonic()
         os.kill(process, number)
         assert nursery.wait(process) == (130 if number == signal.SIGINT else -number)
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 15
         assert nursery.said() == ""
     remote.arrive({"/file": data})
     assert server.ranges("/file") == [None, f"bytes={len(data) // 2}-" if data is LARGE else None]
@@ -105,7 +105,7 @@ def test_an_event_that_is_set_stops_everything(server, remote):
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         list(fetch([remote.file("/file", SMALL)], Settings(), stopped=stopped))
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 15
 
 
 def test_an_error_of_what_gives_transfers_is_passed_on(server, remote):

@@ -186,7 +186,7 @@ def test_a_time_limit_for_all(server, remote, data):
     wanted = [remote.file("/done", SMALL), remote.file("/file", data), remote.file("/other", data)]
     server.put("/other", data, always=faults.silent)
     done, file, other = remote.fetch(*wanted, time_limit=0.4, jobs=4)
-    assert 0.35 < time.monotonic() - begun < 4
+    assert 0.35 < time.monotonic() - begun < 20
     assert done.status == "fetched"
     for result in (file, other):
         tools.check_failure(result, NetworkError)

@@ -80,7 +80,7 @@ def run_with(signals, count, nursery, undisturbed, tmp_path):
             status = nursery.wait(process)
             if status == 0:
                 break
-            assert time.monotonic() - sent < 5, "it took long to end"
+            assert time.monotonic() - sent < 20, "it took long to end"
             ends.append(status)
             what_is_there_is_right(folder)
         assert tools.listing(folder) == left

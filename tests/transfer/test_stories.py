@@ -63,7 +63,7 @@ def test_a_stalled_socket_is_left_for_a_new_one(server, tmp_path, record, data, 
         remote.arrive({"/file": data})
     first, second = server.asked("/file")
     assert second.range == (f"bytes={after}-" if after else None)
-    assert 0.35 <= second.time - first.time < 5
+    assert 0.35 <= second.time - first.time < 30
     record("a stalled socket", 1, "arrives")
 
 
@@ -116,15 +116,15 @@ def test_a_burst_of_429_is_one_pause(server, remote, record):
 
     async def busy(exchange):
         state["left"] -= 1
-        await (faults.status(429, retry_after=0.8) if state["left"] >= 0 else faults.whole)(exchange)
+        await (faults.status(429, retry_after=2) if state["left"] >= 0 else faults.whole)(exchange)
 
     for path, data in contents.items():
         server.put(path, data, always=busy)
     remote.arrive(contents, jobs=4, retries=3)
     times = [one.time - server.requests[0].time for one in server.requests]
-    assert not [moment for moment in times if 0.4 < moment < 0.8]
+    assert not [moment for moment in times if 1 < moment < 2]
     # Those that were under way together are one refusal; without a pause for all there would be eight.
-    assert len([moment for moment in times if moment <= 0.4]) <= 5
+    assert len([moment for moment in times if moment <= 1]) <= 5
     assert len(times) == len(contents) + 8
     record("429 bursts", 8, "arrives")
 
@@ -144,7 +144,7 @@ def test_more_patience_than_anybody_has(server, tmp_path, code, record):
     begun = time.monotonic()
     with tools.Remote(server.url, tmp_path / "got", patience=60) as remote:
         remote.fails(remote.file("/file", SMALL), HCAError)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     record(f"{code} with a Retry-After beyond all patience", 1, "exit 5")
 
 

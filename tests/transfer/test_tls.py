@@ -31,10 +31,10 @@ def refused(tmp_path, monkeypatch, own, trusted, record, fault):
             server.put(path, data)
         begun = time.monotonic()
         for path, data in CONTENTS.items():
-            error = remote.fails(remote.file(path, data), NetworkError, retries=10, min_delay=1)
+            error = remote.fails(remote.file(path, data), NetworkError, retries=10, min_delay=20)
             assert error.exit_status == 5
             assert "certificate" in str(error)
-        assert time.monotonic() - begun < 1.9  # no wait, so no second try
+        assert time.monotonic() - begun < 15  # no wait, so no second try
         assert server.requests == []
     assert tools.left_over(tmp_path) == []
     record(fault, 2, "exit 5 at once")
@@ -58,9 +58,9 @@ def test_a_server_that_speaks_no_tls(server, tmp_path, record):
     with tools.Remote(server.url.replace("http:", "https:"), tmp_path / "got") as remote:
         begun = time.monotonic()
         for path, data in CONTENTS.items():
-            error = remote.fails(remote.file(path, data), NetworkError, retries=10, min_delay=1)
+            error = remote.fails(remote.file(path, data), NetworkError, retries=10, min_delay=20)
             assert error.exit_status == 5
-        assert time.monotonic() - begun < 1.9
+        assert time.monotonic() - begun < 15
     record("TLS: a server that speaks none", 2, "exit 5 at once")
 
 
