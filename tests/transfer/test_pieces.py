@@ -122,7 +122,7 @@ def test_what_befalls_pieces(server, remote, record, fault, always):
     if always and fault is STALL:
         pytest.skip("each try brings a little, so it arrives, but takes minutes")
     server.put("/file", DATA, always=on_pieces(fault, faults.paced(4 * RATE), count=1000 if always else 3))
-    remote.arrive({"/file": DATA}, retries=6)
+    remote.arrive({"/file": DATA}, retries=10)
     assert any(map(is_piece, server.requests))
     record("pieces: what may befall one", 1, "arrives")
 
