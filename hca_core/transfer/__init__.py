@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from hca_core.transfer.engine import fetch
-from hca_core.transfer.seal import digest_of, is_complete
+from hca_core.transfer.seal import is_complete
 from hca_core.transfer.values import (
     Address,
     Ranged,
@@ -36,7 +36,6 @@ __all__ = [
     "Source",
     "Transfer",
     "Wording",
-    "digest_of",
     "fetch",
     "is_complete",
     "range_from",

@@ -178,7 +178,7 @@ def verify(download_dir: str, *, jobs: int, stopped: threading.Event | None = No
 def checked(where: str, size: int, sha256: str) -> Checked:
     """Read a file and compare it with its promised size and sha256.
 
-    One that is right is sealed, so that downloads need not read it again.
+    One that is right is sealed, so that downloads need not read it again; one that is wrong is so no more.
     """
     from hca_core.transfer import seal
 
@@ -188,16 +188,15 @@ def checked(where: str, size: int, sha256: str) -> Checked:
             return Checked(where, size, "is not a file")
         if found.st_size != size:
             return Checked(where, size, f"has {found.st_size} bytes, but should have {size}")
-        digest = seal.digest_of(where)
+        digest = seal.read(where, sha256)
     except FileNotFoundError:
         return Checked(where, size, "is missing")
     except OSError as error:
         return Checked(where, size, f"can't be read: {error.strerror}", is_known=False)
+    if digest is None:
+        return Checked(where, size, "was written to while it was read", is_known=False)
     if digest != sha256:
-        seal.tear(where)  # so that the next download does not take it for right
         return Checked(where, size, f"has sha256 {digest}, but should have {sha256}")
-    if not seal.is_sealed(found, sha256):
-        seal.put(where, size, sha256)
     return Checked(where, size, "")
 
 

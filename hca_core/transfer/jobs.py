@@ -211,12 +211,10 @@ class Job:
 
     def _next(self, exchange: Exchange, error: curls.BrokenError | None) -> Step:
         status = exchange.status
-        if exchange.failure is not None:
-            if isinstance(exchange.failure, (OSError, HCAError)) and not isinstance(exchange.failure, NetworkError):
-                raise exchange.failure
-            if not isinstance(exchange.failure, NetworkError):
-                raise exchange.failure  # an error of ours: it ends the run
+        if isinstance(exchange.failure, NetworkError):
             return self._again(exchange.failure)
+        if exchange.failure is not None:
+            raise exchange.failure  # unless it is an HCAError it ends the run
         if error is not None and exchange.problem is None:
             return self._after_silence(exchange, error)
         if status in http.REDIRECTS and (location := exchange.header("Location")):

@@ -77,7 +77,12 @@ def opened(target: str, part: str, listing: Listing, *, take_up: bool) -> Binary
         if is_abandoned(other):
             drop(other)
     # In one step, as another process that finishes the file drops all parts; whoever has one open does not mind.
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    return handle(part, os.O_CREAT)
+
+
+def handle(part: str, more: int = 0) -> BinaryIO:
+    """Open a part to read and to write, without a buffer; `more` are flags of os.open. Raises OSError."""
+    flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | more
     return os.fdopen(os.open(part, flags, 0o666), "r+b", buffering=0)
 
 

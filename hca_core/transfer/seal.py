@@ -73,26 +73,28 @@ def is_complete(path: StrPath, promise: Promise, *, verify: bool = False) -> boo
     if not verify and is_sealed(found, promise.digest):
         return True
     try:
-        with open(path, "rb") as stream:
-            before = os.fstat(stream.fileno())
-            right = hashlib.file_digest(stream, promise.algorithm).hexdigest() == promise.digest
-        after = os.stat(path)
+        return read(path, promise.digest, promise.algorithm) == promise.digest
     except FileNotFoundError:
         return False
+
+
+def read(path: StrPath, expected: str, algorithm: str = "sha256") -> str | None:
+    """Read a file and return its digest; one that has the `expected` digest is sealed, another is so no more.
+
+    None if somebody wrote to it meanwhile, or put another one there: nobody knows what it is. Raises OSError.
+    """
+    with open(path, "rb") as stream:
+        before = os.fstat(stream.fileno())
+        digest = hashlib.file_digest(stream, algorithm).hexdigest()
+    after = os.stat(path)
     if _state(before) != _state(after):
-        return False  # somebody writes to it, or has put another one there: nobody knows what it is
-    if right:
-        put(path, after.st_size, promise.digest)
-    elif is_sealed(after, promise.digest):
+        return None
+    if digest == expected:
+        put(path, after.st_size, expected)
+    elif is_sealed(after, expected):
         tear(path)
-    return right
+    return digest
 
 
 def _state(found: os.stat_result) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def digest_of(path: StrPath, algorithm: str = "sha256") -> str:
-    """Return the digest of a file in lower-case hex. Raises OSError."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, algorithm).hexdigest()

@@ -144,7 +144,7 @@ class Kept:
         self._filled = self.got = self._written = 0
         self._begin_to_hash()
         try:
-            self._stream = _opened(self._part, os.O_CREAT | os.O_TRUNC)
+            self._stream = parts.handle(self._part, os.O_CREAT | os.O_TRUNC)
         except OSError as error:
             raise told(error, self._transfer.target) from None
 
@@ -171,7 +171,7 @@ class Kept:
     def _open_again(self) -> Any:
         """Open the part once more. Raises IntegrityError if it is not as it was left, OSError."""
         try:
-            self._stream = _opened(self._part)
+            self._stream = parts.handle(self._part)
         except FileNotFoundError:
             if not os.path.isdir(os.path.dirname(self._part) or "."):
                 raise
@@ -224,11 +224,6 @@ class Kept:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
-
-
-def _opened(part: str, more: int = 0) -> Any:
-    flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | more
-    return os.fdopen(os.open(part, flags, 0o666), "r+b", buffering=0)
 
 
 def _removed(transfer: Transfer) -> IntegrityError:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hca_core.content import Promise
 from hca_core.errors import HCAError, NotFoundError, UsageError
 from hca_core.transfer import filestore, parts, seal
 from hca_core.transfer.filestore import Checked, Kind
@@ -290,10 +291,10 @@ def test_a_wrong_directory_is_told_in_one_sentence(hca, tmp_path, verb):
 def test_what_can_not_be_read_is_told_and_stays(store, hca, monkeypatch):
     path = store.put(A)
 
-    def broken(_: str) -> str:
+    def broken(*_: str) -> str:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(seal, "digest_of", broken)
+    monkeypatch.setattr(seal, "read", broken)
     outcome = hca("cache", "verify", str(store.directory), "--remove")
     assert (outcome.exit_status, outcome.json()["removed"], path.exists()) == (6, 0, True)
     assert outcome.json()["wrong"] == [{"file": str(path), "problem": "can't be read: Input/output error"}]
@@ -315,3 +316,25 @@ def test_what_is_no_file_in_the_place_of_content_is_wrong(store, hca, tmp_path, 
         (wrong,) = outcome.json()["wrong"]
         assert wrong["problem"].endswith("is a directory, which is not removed; move it away")
         assert "see what keeps the others from being deleted" in outcome.stderr
+
+
+@pytest.mark.parametrize("look", ["verify", "download"])
+def test_what_is_written_to_while_it_is_read_gets_no_seal(tmp_path, monkeypatch, look):
+    """Whoever reads it sees the old bytes; the new ones must not be taken for them."""
+    path = tmp_path / "file"
+    path.write_bytes(b"right")
+    sha256 = hashlib.sha256(b"right").hexdigest()
+    read = hashlib.file_digest
+
+    def overtaken(stream, algorithm):
+        digest = read(stream, algorithm)
+        path.write_bytes(b"wrong")
+        return digest
+
+    monkeypatch.setattr(hashlib, "file_digest", overtaken)
+    if look == "verify":
+        found = filestore.checked(str(path), 5, sha256)
+        assert (found.problem, found.is_known) == ("was written to while it was read", False)
+    else:
+        assert not seal.is_complete(path, Promise(5, sha256))
+    assert not seal.is_sealed(path.stat(), sha256)
