@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,3 +76,13 @@ def dss(
     """A loopback service that describes itself as a DSS; `HCA_DSS_URL` names it. All else is to be scripted."""
     monkeypatch.setenv("HCA_DSS_URL", service.describe(dss_description))
     return service
+
+
+@pytest.fixture
+def other_disk(tmp_path):
+    """A directory on another file system than that of `tmp_path`."""
+    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip("there is no second file system")
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -15,16 +12,6 @@ from hca_dss.files import DSSFile, stored_in
 
 DATA = b"content\n"
 SHA = hashlib.sha256(DATA).hexdigest()
-
-
-@pytest.fixture
-def other_disk(tmp_path):
-    """A directory on another file system than that of `tmp_path`."""
-    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
-        pytest.skip("there is no second file system")
-    folder = Path(tempfile.mkdtemp(dir="/dev/shm"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 def test_the_path_is_that_of_the_published_example():

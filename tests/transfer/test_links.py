@@ -6,10 +6,8 @@ import errno
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,16 +33,6 @@ def source(tmp_path) -> Path:
     path.write_bytes(DATA)
     seal.put(path, len(DATA), SHA)
     return path
-
-
-@pytest.fixture
-def other_disk(tmp_path):
-    """A directory on another file system than that of `tmp_path`."""
-    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
-        pytest.skip("there is no second file system")
-    folder = Path(tempfile.mkdtemp(dir="/dev/shm"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 def link(source, target) -> str:
