@@ -21,38 +21,20 @@ Programs that are not installed are left out. What takes long is run once only: 
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import os
 import re
-import signal
 import statistics
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 import peers
-from around import counted, folder, in_child, service
-from common import BIN, Case, Samples, clean_environment, compile_sources, rows, run_once, show
-from contents import (
-    BUNDLED,
-    HUGE,
-    LARGE,
-    MEDIUM,
-    SMALL,
-    TINY,
-    Block,
-    Data,
-    File,
-    fill_store,
-    make_block,
-    stored,
-    write_manifest,
-)
+from around import counted, in_child, service
+from bench import Bench, Job, run
+from common import BIN, Case, Samples, rows
+from contents import BUNDLED, HUGE, MEDIUM, SMALL, TINY, Data, fill_store, write_manifest
 
 HCA = str(BIN / "hca")
 DELAY = 0.02
@@ -61,32 +43,12 @@ ONCE_FROM = 100_000  # as many files are fetched once only
 OLD = "hca 7.0.1"
 
 
-@dataclass(frozen=True)
-class Job:
-    """A case and the check of what it did.
-
-    `once`: it is run once only. `again`: the folder is left to it as it is, not emptied.
-    """
-
-    case: Case
-    check: Callable[[], None]
-    once: bool = False
-    again: bool = False
-
-
-class Bench:
-    """The folder that everything is in: `out` is where every run writes to anew, and where it is started."""
+class Downloads(Bench):
+    """Downloads from the Data Storage System."""
 
     def __init__(self, root: Path, rounds: int, most: int) -> None:
-        self.root = root
-        self.out = root / "out"
-        self.rounds = rounds
-        self.most = most  # rows of a manifest
-        self.block = root / "block"
-        in_child(make_block, self.block)
-        self.known = Block(self.block)
+        super().__init__(root, rounds, most)
         self.old = peers.old_client(root)
-        self._digests: dict[File, str] = {}  # of large files
 
     # What is run.
 
@@ -109,12 +71,12 @@ class Bench:
         """Return the jobs of `hca`, which is `first` but for its command, and of the peers whose name has `only`."""
         manifest = self.manifest(data)
         wanted = ((file.uuid, self.digest(file)) for file in data.files())
-        others = peers.downloaders(self.root, url, wanted, self.out)
+        others = peers.downloaders(self.root, f"{url}/files", wanted, self.out, "?replica=aws")
         if self.old:
             old = self.theirs(url, [*self.verb(manifest), "--layout", "none"])
             others.insert(0, peers.Peer(OLD, old, stored=True, slow=True))
         first = replace(first, command=self.ours(url, self.verb(manifest)))
-        jobs = [Job(first, lambda: self.check(data, copy=manifest.name))]
+        jobs = [Job(first, lambda: self.check_all(data, manifest.name))]
         for peer in others:
             if re.search(only, peer.name):
                 check = lambda peer=peer: self.check(data, peer)  # noqa: E731
@@ -123,53 +85,16 @@ class Bench:
 
     # What came out.
 
-    def digest(self, file: File) -> str:
-        """Return the sha256 of a file; those of large ones are remembered."""
-        if file.size < LARGE:
-            return file.sha256(self.known)
-        if file not in self._digests:
-            self._digests[file] = file.sha256(self.known)
-        return self._digests[file]
-
-    def check(self, data: Data, peer: peers.Peer | None = None, copy: str = "") -> None:
-        """Raise AssertionError unless all files are there with the right content, and the copy of the manifest."""
-        for file in data.files():
-            digest = self.digest(file)
-            if peer is None or peer.stored:
-                path = stored(self.out, digest)
-            else:
-                path = self.out / (file.uuid if peer.by_uuid else digest)
-            with path.open("rb") as stream:
-                assert hashlib.file_digest(stream, "sha256").hexdigest() == digest, path
-        if copy:
-            with (self.out / copy).open() as stream:
-                assert sum(1 for _ in stream) == data.count + 1, copy
+    def check_all(self, data: Data, copy: str) -> None:
+        """Raise AssertionError unless all files are there, and the copy of the manifest."""
+        self.check(data)
+        with (self.out / copy).open() as stream:
+            assert sum(1 for _ in stream) == data.count + 1, copy
 
     def check_listing(self) -> None:
         with (self.out / "listing").open() as stream:
             count = sum('"uuid"' in line for line in stream)
         assert count == BUNDLES, f"{count} bundles listed, not {BUNDLES}"
-
-    def measure(self, jobs: Sequence[Job]) -> dict[str, Samples]:
-        """Run every job once a round, in turn, each into an empty folder; the first round does not count."""
-        taken = {job.case.name: Samples() for job in jobs}
-        with clean_environment() as environment:
-            for number in range(self.rounds + 1):
-                for job in jobs:
-                    if job.once and number:
-                        continue
-                    if not job.again:
-                        self.empty()
-                    run_once(job.case, environment, taken[job.case.name] if number or job.once else None)
-                    job.check()
-        return taken
-
-    def empty(self) -> None:
-        """Make the folder anew, and start what follows in it: there `hca` writes the copy of a manifest."""
-        os.chdir(self.root)
-        subprocess.run(["rm", "-rf", str(self.out)], check=True)
-        self.out.mkdir()
-        os.chdir(self.out)
 
     # The groups of rows.
 
@@ -199,14 +124,7 @@ class Bench:
         only = "|".join(name for name, _ in goals) if delay else ""  # the others would take minutes
         with service(self.block, delay=delay) as url:
             jobs = self.downloads(group, data, url, Case(f"{group}: hca", (), items=data.count), only)
-            taken = self.measure(jobs)
-        ours = jobs[0].case
-        compared = [(f"{group}: {name}", goal) for name, goal in goals if f"{group}: {name}" in taken]
-        beside = [replace(ours, peer=peer, goal=goal) for peer, goal in compared] or [ours]
-        for number, case in enumerate(beside[1:], 1):  # the same runs, beside another peer
-            beside[number] = replace(case, name=f"{case.name} (same runs)")
-            taken[beside[number].name] = taken[ours.name]
-        return rows([*(job.case for job in jobs[1:]), *beside], taken)
+            return self.beside(group, jobs, goals)
 
     def floor(self) -> list[dict[str, Any]]:
         return [*self.waiting(16, 5000), *self.waiting(4, 2000)]
@@ -221,7 +139,7 @@ class Bench:
                 counts = counted(url)
                 assert counts["most_waiting"] == connections, counts
                 waits.wall.append(counts["waited"] / connections)
-                self.check(data, copy=manifest.name)
+                self.check_all(data, manifest.name)
 
             manifest = self.manifest(data)
             command = self.ours(url, [*self.verb(manifest), "--jobs", str(connections)])
@@ -266,48 +184,13 @@ class Bench:
                 data = Data(f"fetched{count}", ((TINY, count),))
                 manifest = self.manifest(data)
                 case = Case(f"fetched: {count:,} files", self.ours(url, self.verb(manifest)), items=count)
-                check = lambda data=data, manifest=manifest: self.check(data, copy=manifest.name)  # noqa: E731
+                check = lambda data=data, manifest=manifest: self.check_all(data, manifest.name)  # noqa: E731
                 listed += rows([case], self.measure([Job(case, check, once=count >= ONCE_FROM)]))
         return listed
-
-    def counts(self) -> list[int]:
-        return [count for count in (1000, 10_000, 100_000, 1_000_000) if count <= self.most]
 
 
 GROUPS = ("small", "distant", "bundled", "distant_bundled", "floor", "huge", "mixed", "listing", "present", "fetched")
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds that count (default: 3)")
-    parser.add_argument("--only", default="", metavar="PATTERN", help="groups of rows to measure (default: all)")
-    parser.add_argument("--quick", action="store_true", help="one round, and 100,000 files at most")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    settings = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is removed then too
-    compile_sources()
-    listed: list[dict[str, Any]] = []
-    failed = False
-    with folder() as root:
-        bench = Bench(root, 1 if settings.quick else settings.rounds, 100_000 if settings.quick else 1_000_000)
-        for group in GROUPS:
-            if not re.search(settings.only, group):
-                continue
-            try:
-                found = getattr(bench, group)()
-            except (RuntimeError, AssertionError, OSError) as error:  # the others are worth something nevertheless
-                print(f"{group}: {error}", file=sys.stderr)
-                failed = True
-                continue
-            listed += found
-            if not settings.json:
-                show(found, as_json=False)
-                print(flush=True)
-    if settings.json:
-        show(listed, as_json=True)
-    sys.exit(failed)
-
-
 if __name__ == "__main__":
-    main()
+    run(Downloads, GROUPS, __doc__)

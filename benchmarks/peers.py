@@ -1,4 +1,4 @@
-"""The programs that benchmarks/download.py compares `hca` with, and how each is told to fetch the same files.
+"""The programs that downloads by `hca` are compared with, and how each is told to fetch the same files.
 
 The client of old is installed by pip, once, into an environment of its own in the cache. It asks services by https
 only, so it is started by a script that says http; nothing else of it is changed.
@@ -123,9 +123,12 @@ def script(work: Path, name: str, text: str) -> list[str]:
     return [sys.executable, str(path)]
 
 
-def downloaders(work: Path, url: str, wanted: Iterable[tuple[str, str]], out: Path) -> list[Peer]:
-    """Return the peers that are installed, each told to fetch `wanted` (UUID, sha256) into the folder `out`."""
-    lines = [(uuid, f"{url}/files/{uuid}?replica=aws", sha256) for uuid, sha256 in wanted]
+def downloaders(work: Path, places: str, wanted: Iterable[tuple[str, str]], out: Path, query: str = "") -> list[Peer]:
+    """Return the peers that are installed, each told to fetch `wanted` (UUID, sha256) into the folder `out`.
+
+    `places` is the URL of the folder that has the files by UUID, `query` what is asked for with each.
+    """
+    lines = [(uuid, f"{places}/{uuid}{query}", sha256) for uuid, sha256 in wanted]
 
     def written(name: str, text: str) -> str:
         (work / name).write_text(text)
@@ -143,7 +146,7 @@ def downloaders(work: Path, url: str, wanted: Iterable[tuple[str, str]], out: Pa
         found.append(Peer("curl, no sha256", ["curl", *options, "--config", written("curl.txt", text)]))
     if shutil.which("rclone"):
         listed = written("rclone.txt", "".join(f"{uuid}\n" for uuid, _, _ in lines))
-        options = ["--no-traverse", "--http-no-head", f"--transfers={CONNECTIONS}", f"--http-url={url}/files"]
+        options = ["--no-traverse", "--http-no-head", f"--transfers={CONNECTIONS}", f"--http-url={places}"]
         command = ["rclone", "--config=", "copy", *options, "--files-from", listed, ":http:", str(out)]
         found.append(Peer("rclone, no sha256", command, by_uuid=True, slow=True))
     return found

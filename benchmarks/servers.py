@@ -1,4 +1,4 @@
-"""The service that benchmarks/download.py downloads from: so cheap that it is the clients that are measured.
+"""The services that benchmarks/download.py and azul.py download from: so cheap that the clients are measured.
 
     python benchmarks/servers.py BLOCK [--delay SECONDS] [--bundles N]
 
@@ -6,6 +6,9 @@ It is a Data Storage System with exactly what downloads need, in two processes: 
 bundles, lists and small files, and one with a thread for each connection that gives large files to sendfile. Nothing is
 stored but one block of bytes: every file is computed from its UUID, which holds its number and its kind, so that a
 million of them cost nothing.
+
+On the same port it is an Azul that looks files up, and an open-data mirror, /mirror/BUCKET/file/UUID. A mirror has one
+address for small and large files, so there the event loop gives both.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import mmap
 import multiprocessing
 import os
 import re
@@ -32,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from contents import FILES_OF_A_BUNDLE, LARGE, VERSION, Block, File, file_of
 
 API = Path(__file__).resolve().parent.parent / "plugins" / "dss" / "hca_dss" / "api.json"
+LOOKED_UP = b"/repository/files/"  # contract of Azul, §8: redirects, or tells where with /fetch in front
 PAGED = b"X-OpenAPI-Pagination: true\r\nX-OpenAPI-Paginated-Content-Key: %s\r\n"
 SIGNATURE = b"?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=3600&X-Amz-Signature=" + b"a" * 260  # a usual length
 
@@ -64,6 +69,8 @@ class Service:
         self.block = block
         self.counts = Counts()
         self._bundles = bundles
+        with block.path.open("rb") as stream:
+            self._whole = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
         self._url = f"http://127.0.0.1:{ports[0]}/v1"
         self._small, self._large = (b"http://127.0.0.1:%d/data/" % port for port in ports[1:])
         self._description = json.dumps(
@@ -74,14 +81,20 @@ class Service:
         """Return the whole answer to a request."""
         path, _, query = head.split(b" ", 2)[1].partition(b"?")
         if path.startswith(b"/data/"):
-            file = file_of(path[6:].decode())
-            begin, end, status = part_of(head, file.size)
-            return _reply((file.head + self.block.start[8 : file.size])[begin:end], b"binary/octet-stream", status)
+            return self._content(file_of(path[6:].decode()), head)
+        if path.startswith(b"/mirror/"):
+            return self._content(file_of(path.rpartition(b"/")[2].decode()), head)
         if path.startswith(b"/v1/files/"):
             return b"HTTP/1.1 302 Found\r\nLocation: %s\r\nX-DSS-VERSION: %s\r\nContent-Length: 0\r\n\r\n" % (
                 self._place(file_of(path[10:].decode())),
                 VERSION.encode(),
             )
+        if path.startswith(LOOKED_UP):
+            place = self._place(file_of(path.removeprefix(LOOKED_UP).decode()))
+            return b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % place
+        if path.startswith(b"/fetch" + LOOKED_UP):
+            place = self._place(file_of(path.removeprefix(b"/fetch" + LOOKED_UP).decode()))
+            return _reply(json.dumps({"Status": 302, "Location": place.decode()}).encode())
         if path == b"/v1/bundles/all":
             return self._page(query.decode())
         if path.startswith(b"/v1/bundles/"):
@@ -92,6 +105,21 @@ class Service:
             told, self.counts = self.counts, Counts(waiting=self.counts.waiting)
             return _reply(json.dumps(vars(told)).encode())
         return _reply(b"{}", status=b"404 Not Found\r\n")
+
+    def rest(self, head: bytes) -> memoryview:
+        """Return what follows the answer: the bytes of a large file of the mirror, as they lie in the block."""
+        path = head.split(b" ", 2)[1]
+        if not path.startswith(b"/mirror/"):
+            return self._whole[:0]
+        file = file_of(path.rpartition(b"/")[2].decode())
+        begin, end, _ = part_of(head, file.size)
+        return self._whole[max(begin, len(file.head)) : end] if file.size >= LARGE else self._whole[:0]
+
+    def _content(self, file: File, head: bytes) -> bytes:
+        """Return the answer with a file, or with its first bytes only: those of large ones lie in the block."""
+        begin, end, status = part_of(head, file.size)
+        content = file.head if file.size >= LARGE else file.head + self.block.start[8 : file.size]
+        return _reply(content[begin:end], b"binary/octet-stream", status, end - begin)
 
     def _place(self, file: File) -> bytes:
         return (self._large if file.size >= LARGE else self._small) + file.uuid.encode() + SIGNATURE
@@ -128,8 +156,12 @@ class Service:
         return _reply(json.dumps(document).encode(), status=status + PAGED % b"bundles")
 
 
-def _reply(body: bytes, kind: bytes = b"application/json", status: bytes = b"200 OK\r\n") -> bytes:
-    return b"HTTP/1.1 %sContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (status, kind, len(body), body)
+def _reply(
+    body: bytes, kind: bytes = b"application/json", status: bytes = b"200 OK\r\n", length: int | None = None
+) -> bytes:
+    """Return an answer; `length` is that of the body if more follows."""
+    told = len(body) if length is None else length
+    return b"HTTP/1.1 %sContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (status, kind, told, body)
 
 
 class Connected(asyncio.Protocol):
@@ -164,8 +196,11 @@ class Connected(asyncio.Protocol):
 
     def _send(self, answer: bytes, head: bytes) -> None:
         if head.startswith(b"HEAD "):
-            answer = answer[: answer.index(b"\r\n\r\n") + 4]
-        self.transport.write(answer)
+            self.transport.write(answer[: answer.index(b"\r\n\r\n") + 4])
+        else:
+            self.transport.write(answer)
+            if rest := self.service.rest(head):
+                self.transport.write(rest)
         if b"onnection: close" in head:
             self.transport.close()
 

@@ -3,12 +3,14 @@
     python benchmarks/startup.py [--rounds 15] [--json]
 
 The service that `hca dss get-bundle` asks runs in this process and answers at once, with a bundle of one file.
+The rows "with N more" have N plugins of third parties installed beside ours, the last of which is broken.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -61,8 +63,54 @@ def service() -> Iterator[str]:
         server.server_close()
 
 
-def cases() -> list[Case]:
-    """Return our commands with their goals, then the peers."""
+MORE = (5, 50)  # plugins of third parties
+PLUGIN = """
+import click
+from hca_core import hookimpl
+
+@click.command()
+def {name}():
+    "Do nothing."
+
+@hookimpl
+def hca_commands():
+    return {{"{name}": {name}}}
+"""
+
+
+def install_plugins(folder: Path, number: int) -> Path:
+    """Put `number` plugins into a new folder below `folder`, as pip does; return it. The last one can't be imported."""
+    into = folder / str(number)
+    for index in range(number):
+        name = f"extra{index}"
+        metadata = into / f"hca_plugin_{name}-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: hca-plugin-{name}\nVersion: 1.0\nSummary: Do nothing.\n"
+        )
+        (metadata / "entry_points.txt").write_text(f"[hca.plugins]\n{name} = hca_{name}\n")
+        broken = index == number - 1
+        (into / f"hca_{name}.py").write_text("raise RuntimeError('broken')\n" if broken else PLUGIN.format(name=name))
+    return into
+
+
+def plugin_cases(folder: Path) -> list[Case]:
+    """Return what a few commands take with more and more plugins, each against the same command with ours only."""
+    hca = str(BIN / "hca")
+    goals = {"hca --help": 1.2, "hca plugins": None, "hca dss --help": 1.1}
+    found = [Case("hca plugins", [hca, "plugins"], expected="hca-plugin-dss")]
+    for number in MORE:
+        path = f"PYTHONPATH={install_plugins(folder, number)}"
+        last = f"extra{number - 1}"
+        for name, goal in goals.items():
+            command = ["env", path, hca, *name.split()[1:]]
+            expected = last if name != "hca dss --help" else "get-bundle"
+            found.append(Case(f"{name}, with {number} more", command, name, goal, expected))
+    return found
+
+
+def cases(folder: Path) -> list[Case]:
+    """Return our commands with their goals, then the peers; plugins are put into `folder`."""
     hca = str(BIN / "hca")
     click = "python -c 'import click'"
     requests = "python -c 'import requests'"
@@ -73,6 +121,7 @@ def cases() -> list[Case]:
         Case("hca dss --help", [hca, "dss", "--help"], click, 1.5, "get-bundle"),
         Case("hca dss get-bundle, until it asks", get_bundle, requests, 1.3, '"uuid": "u"', lambda: asked[-1]),
         Case("hca dss get-bundle, all of it", get_bundle, requests, None, '"uuid": "u"'),
+        *plugin_cases(folder),
         Case(click, [sys.executable, "-c", "import click"]),
         Case(requests, [sys.executable, "-c", "import requests"]),
         Case("python -c pass", [sys.executable, "-c", "pass"]),
@@ -83,9 +132,14 @@ def main() -> None:
     """Measure and print."""
     settings = arguments(__doc__, rounds=15)
     compile_sources()
-    with service() as url, clean_environment(HCA_DSS_URL=url) as environment:
-        taken = measure(cases(), max(settings.rounds, 2), environment)
-    show(rows(cases(), taken), as_json=settings.json)
+    with (
+        service() as url,
+        clean_environment(HCA_DSS_URL=url) as environment,
+        tempfile.TemporaryDirectory(prefix="hca-benchmark-") as folder,
+    ):
+        listed = cases(Path(folder))
+        taken = measure(listed, max(settings.rounds, 2), environment)
+    show(rows(listed, taken), as_json=settings.json)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests  # noqa: TID253 - loaded with hca_core.http only
 
+from hca_core import urls
 from hca_core.errors import HCAError, NetworkError
 
 if TYPE_CHECKING:
@@ -104,11 +105,27 @@ def explain(error: Exception, url: str, policy: Policy) -> str:
         return f"{where} has no certificate that can be trusted ({_innermost(error)})"
     if isinstance(error, requests.exceptions.ProxyError):
         return f"the proxy on the way to {where} does not answer"
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return f"{where} is no address that a service can have"
     if "Connection refused" in text:
         return f"nothing listens at {where} (connection refused)"
+    if "unreachable" in text or "No route to host" in text:
+        return f"there is no way to {where} (network unreachable)"
     if "NameResolutionError" in text or "getaddrinfo" in text:
         return f"the host of {where} is not known (name resolution failed)"
     return f"the connection to {where} broke ({_innermost(error)})"
+
+
+def hint(error: Exception) -> str | None:
+    """Return the next step after an exception of the HTTP library, where it tells one, else None."""
+    asked = getattr(error, "request", None)
+    if asked is not None and "Connection refused" in str(error) and urls.is_loopback(asked.url or ""):
+        return "start the service ('hca local up' if it is the one of this machine), or name another"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "if your network has a certificate authority of its own, name its file in REQUESTS_CA_BUNDLE"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "check the proxy that HTTPS_PROXY or HTTP_PROXY names, or name the host in NO_PROXY"
+    return None
 
 
 def was_never_sent(error: requests.RequestException) -> bool:

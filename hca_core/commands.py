@@ -7,20 +7,52 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from click.shell_completion import CompletionItem
+
+# Where something is, or is to be, on this machine: shells complete it. What is wrong with it is found where it is used.
+LOCAL_PATH = click.Path(readable=False)
 FORMATS = ("json", "jsonl", "yaml", "table", "tsv", "csv")  # what hca_core.output writes
 
 
+class _Format(click.ParamType[str]):
+    """One of FORMATS, or a format that a plugin brings (entry points `hca.formats`); known without importing it."""
+
+    name = "format"
+
+    def names(self) -> list[str]:
+        from hca_core import discover
+
+        return [*FORMATS, *sorted(discover.installed(discover.FORMATS))]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return click.Choice(self.names()).convert(value, param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        return click.Choice(self.names()).get_metavar(param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return click.Choice(self.names()).shell_complete(ctx, param, incomplete)
+
+
 class Verb(click.Command):
-    """A command with the manners of `hca`: a value that was forgotten is noticed, lists may be several words."""
+    """A command with the manners of `hca`: a value that was forgotten is noticed, lists may be several words.
+
+    `any_profile`: it may be called for a profile that has neither settings nor logins yet, as a login is.
+    """
+
+    def __init__(self, *arguments: Any, any_profile: bool = False, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.any_profile = any_profile
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Regroup `args` for options that take several words, then let click parse them. Raises click.UsageError."""
         if not ctx.resilient_parsing:
-            args = self._regrouped(ctx, args)
+            args = self._regrouped(ctx, self._own(ctx, args))
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -30,13 +62,30 @@ class Verb(click.Command):
             near = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1)
             raise click.NoSuchOption(error.option_name, possibilities=near, ctx=ctx) from error
 
+    def _own(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return `args` without options of the program itself, which may be typed behind a command, too; heed those."""
+        root = ctx.find_root()
+        options, of_root = _options(self, ctx), _options(root.command, root)
+        kept: list[str] = []
+        taken: list[str] = []
+        waiting = list(args)
+        while waiting and waiting[0] != "--":
+            word = waiting.pop(0)
+            name = word.partition("=")[0]
+            option = options.get(name) or of_root.get(name)
+            into = taken if name in of_root and name not in options and not of_root[name].is_eager else kept
+            into.append(word)
+            if option is not None and name == word and not (option.is_flag or option.count) and waiting:
+                into.append(waiting.pop(0))
+        if taken:
+            again = root.command.make_context(root.info_name, taken)
+            told = [name for name in again.params if again.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+            root.params.update({name: again.params[name] for name in told})
+            root.invoke(root.command.callback, **root.params)  # type: ignore[arg-type]
+        return kept + waiting
+
     def _regrouped(self, ctx: click.Context, args: list[str]) -> list[str]:
-        options = {
-            name: parameter
-            for parameter in self.get_params(ctx)
-            if isinstance(parameter, click.Option)
-            for name in (*parameter.opts, *parameter.secondary_opts)
-        }
+        options = _options(self, ctx)
         regrouped: list[str] = []
         waiting = list(args)
         while waiting:
@@ -54,6 +103,16 @@ class Verb(click.Command):
             while isinstance(option, ListOption) and waiting and (waiting[0] == "-" or not waiting[0].startswith("-")):
                 regrouped += [word, waiting.pop(0)]
         return regrouped
+
+
+def _options(command: click.Command, ctx: click.Context) -> dict[str, click.Option]:
+    """Return the options of a command by all names that they have."""
+    return {
+        name: parameter
+        for parameter in command.get_params(ctx)
+        if isinstance(parameter, click.Option)
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
 
 
 class ListOption(click.Option):
@@ -139,7 +198,7 @@ def parse_json(text: str, ctx: click.Context | None, parameter: click.Parameter 
         raise click.BadParameter(f"can't be read as JSON: {text[:60]!r}...", ctx, parameter) from error
 
 
-def output_options(default: str = "json") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def output_options(default: str = "json", *, told: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command `--output` and `--query`; it gets a keyword `show` (an `hca_core.output.Show`).
 
         @click.command(cls=Verb)
@@ -147,7 +206,8 @@ def output_options(default: str = "json") -> Callable[[Callable[..., Any]], Call
         def today(show):
             show([{"city": "Lima", "sky": "clear"}])
 
-    Parameters: `default` is the format without `--output`. The query is compiled before the command runs.
+    Parameters: `default` is the format without `--output`; `told` is what the help says of it, for a command that shows
+    something else then. The query is compiled before the command runs.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -155,7 +215,7 @@ def output_options(default: str = "json") -> Callable[[Callable[..., Any]], Call
         def with_show(*arguments: Any, output: str | None, query: str | None, **settings: Any) -> Any:
             return function(*arguments, show=make_show(output, query, default), **settings)
 
-        for option in reversed(shared_options(default)):
+        for option in reversed(shared_options(told or default)):
             with_show = option(with_show)
         return with_show
 
@@ -165,7 +225,7 @@ def output_options(default: str = "json") -> Callable[[Callable[..., Any]], Call
 def shared_options(default: str) -> list[Callable[[Callable[..., Any]], Callable[..., Any]]]:
     """Return the decorators of the options that every verb has."""
     return [
-        click.option("--output", type=click.Choice(FORMATS), help=f"Format of the result.  [default: {default}]"),
+        click.option("--output", type=_Format(), help=f"Format of the result.  [default: {default}]"),
         click.option("--query", metavar="JMESPATH", help="Show only what this JMESPath expression finds."),
     ]
 
@@ -175,6 +235,25 @@ def make_show(output: str | None, query: str | None, default: str) -> Any:
     from hca_core.output import Query, Show
 
     return Show(output, Query(query) if query else None, default)
+
+
+def completed(words: Callable[[], Iterable[str]]) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return the `shell_complete` of a parameter whose values `words` gives, asked while a line is typed.
+
+        @click.argument("city", shell_complete=completed(lambda: ["Lima", "Oslo"]))
+
+    `words` must not ask the network. What goes wrong in it is not told: there is then nothing to complete.
+    """
+
+    def complete(_ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+        from hca_core.errors import HCAError
+
+        try:
+            return [word for word in words() if word.startswith(begun)]
+        except (HCAError, OSError):
+            return []
+
+    return complete
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

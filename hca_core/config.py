@@ -1,4 +1,4 @@
-"""Layered configuration: packaged < site < user < files of HCA_CONFIG_FILE < HCA_<NAME>_URL < what code assigns.
+"""Layered configuration: packaged < site < user < files of HCA_CONFIG_FILE < profile < HCA_<NAME>_URL < assigned.
 
 Reading and assigning never write a file; `HCAConfig.save()` writes what was assigned, to the user's own layer only.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import cache
 from typing import Any
 
-from hca_core import files, locking, log, paths
+from hca_core import files, locking, log, paths, profiles
 from hca_core.errors import ConfigError, HCAError
 from hca_core.merge import KeyPath, Merger
 
@@ -82,20 +82,43 @@ class HCAConfig(Section):
         config = HCAConfig()
         config["WeatherClient"].swagger_url = "https://weather.example.org/v1/swagger.json"
 
-    `name` stands for compatibility with the published signature. Raises ConfigError if a file can't be used.
+    `name` stands for compatibility with the published signature, `files` (as `read_files` returns them) in place of
+    those in force; `profile` beats HCA_PROFILE. Raises ConfigError if a file can't be used.
     """
 
-    def __init__(self, name: str = "hca") -> None:
+    def __init__(
+        self, name: str = "hca", *, files: list[tuple[str, dict[str, Any]]] | None = None, profile: str | None = None
+    ) -> None:
         super().__init__(self, ())
-        object.__setattr__(self, "_files", read_files())
+        object.__setattr__(self, "_files", read_files() if files is None else files)
         object.__setattr__(self, "_sections", {})
         object.__setattr__(self, "_changes", {})
         object.__setattr__(self, "_merger", None)
+        object.__setattr__(self, "_profile", profile)
 
     _files: list[tuple[str, dict[str, Any]]]
     _sections: dict[str, tuple[dict[str, Any], dict[str, Any]]]  # section -> packaged defaults, environment
     _changes: dict[KeyPath, Any]
     _merger: Merger | None
+    _profile: str | None
+
+    @property
+    def profile_said(self) -> Any:
+        """The profile in force, as it was said: assigned, else `HCA_PROFILE`, else `profile` in the files."""
+        if self._profile_assigned is not None:
+            return self._profile_assigned
+        in_files = [data["profile"] for _, data in self._files if data.get("profile")]
+        return os.environ.get(profiles.VARIABLE) or (in_files or [profiles.DEFAULT])[-1]
+
+    @property
+    def is_profile_of_this_run(self) -> bool:
+        """Whether the profile was said for this run, and not in a file."""
+        return self._profile_assigned is not None or bool(os.environ.get(profiles.VARIABLE))
+
+    @property
+    def _profile_assigned(self) -> Any:
+        assigned = self._changes.get(("profile",), self._profile)
+        return None if assigned is _DELETED else assigned
 
     def __getitem__(self, key: str) -> Any:
         self._ensure(key)
@@ -156,12 +179,14 @@ class HCAConfig(Section):
     def save(self) -> None:
         """Write what was assigned to the user's own file, atomically, mode 0600; other layers stay as they are.
 
+        Where a profile is in force it is written for that one only.
         Raises ConfigError if that file is not JSON (it is then left alone) or can't be written.
         """
+        profile = profiles.name_of(self)
 
         def change(data: dict[str, Any]) -> None:
             for path, value in self._changes.items():
-                _put(data, path, value)
+                _put(data, profiles.place(path, profile), value)
 
         change_user_file(change)
         object.__setattr__(self, "_files", read_files())
@@ -190,7 +215,8 @@ class HCAConfig(Section):
             for section, (defaults, _) in self._sections.items():
                 merger.add("packaged defaults", {section: copy.deepcopy(defaults)} if defaults else {})
             for name, data in self._files:
-                merger.add(name, copy.deepcopy(data))
+                merger.add(name, copy.deepcopy({key: value for key, value in data.items() if key != "profiles"}))
+            self._add_profiles(merger)
             for section, (_, environment) in self._sections.items():
                 for key, value in environment.items():
                     merger.add(f"HCA_{section.removesuffix('Client').upper()}_URL", {section: {key: value}})
@@ -198,6 +224,18 @@ class HCAConfig(Section):
                 _put(merger.data, path, value)
             object.__setattr__(self, "_merger", merger)
         return merger
+
+    def _add_profiles(self, merger: Merger) -> None:
+        """Lay the settings of the profile in force over the files, and show those of all profiles."""
+        said = self.profile_said
+        apart = Merger()  # an operator in a profile edits a list outside of it: without that one it is no mistake
+        for name, data in self._files:
+            merger.add(f"profile {said} ({name})", copy.deepcopy(profiles.settings_in(data, said)))
+            apart.add(name, copy.deepcopy({key: value for key, value in data.items() if key == "profiles"}))
+        merger.data.update(apart.data)
+        merger.origins.update(apart.origins)
+        if self.is_profile_of_this_run:
+            merger.add(ASSIGNED if self._profile_assigned is not None else profiles.VARIABLE, {"profile": said})
 
     def _merged(self) -> dict[str, Any]:
         return self._layers().data
@@ -212,6 +250,8 @@ class HCAConfig(Section):
         _put(self._merged(), path, value)
         self._changes.pop(path, None)
         self._changes[path] = value
+        if path[0] in profiles.KEYS:
+            object.__setattr__(self, "_merger", None)  # another profile may be in force now
 
 
 @cache
@@ -274,6 +314,9 @@ def change_user_file(change: Callable[[dict[str, Any]], object]) -> None:
             files.write_atomic(os.path.realpath(path), text.encode(), mode=0o600)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; nothing was changed") from error
+    except UnicodeEncodeError as error:  # JSON, and a terminal of another encoding, can name half a character
+        half = error.object[error.start : error.end]
+        raise ConfigError(f"{path}: {half!r} can't be written as UTF-8 text; nothing was changed") from error
 
 
 def plain(value: Any) -> Any:

@@ -164,13 +164,23 @@ def _content(response: Any, offset: int) -> Iterator[bytes]:
         raise NetworkError(f"the connection broke ({' '.join(str(error).split())[:200]})") from error
 
 
-def checked_blocks(first: Any, open_at: Callable[[int], Any], promise: Promise) -> Iterator[bytes]:
-    """Yield the whole content that `first` is the open answer for; raise IntegrityError at the end if it is wrong."""
+def checked_blocks(
+    first: Any,
+    open_at: Callable[[int], Any],
+    promise: Promise,
+    *,
+    quota: Quota | None = None,
+    name: str = "the content",
+) -> Iterator[bytes]:
+    """Yield the whole content; raise IntegrityError at the end if it is wrong.
+
+    Parameters: `first` is an open answer for all of it, if there is one already; `name` is for messages.
+    """
     stopped = threading.Event()
     digest = promise.hasher()
     size = 0
-    for block in blocks(open_at, 0, promise.size, Quota(10, 0.25), stopped, first):
+    for block in blocks(open_at, 0, promise.size, quota or Quota(10, 0.25), stopped, first):
         digest.update(block)
         size += len(block)
         yield block
-    promise.check("the content", size, digest.hexdigest())
+    promise.check(name, size, digest.hexdigest())

@@ -9,15 +9,20 @@ import click
 
 if TYPE_CHECKING:
     from hca_core.config import HCAConfig
+    from hca_core.http_statuses import Mapped
 
 
 class Hca:
-    """State of one run, kept in click's context object; `Hca.current()` gives it to any command."""
+    """State of one run, kept in click's context object; `Hca.current()` gives it to any command.
 
-    def __init__(self, log_level: str | None = None, *, debug: bool = False, profile: str | None = None) -> None:
-        self.log_level = log_level
-        self.debug = debug
-        self.profile = profile
+    `log_level` is None if no option says it; `mapped` are the exit statuses that were chosen for HTTP statuses.
+    """
+
+    def __init__(self) -> None:
+        self.log_level: str | None = None
+        self.debug = False
+        self.profile: str | None = None
+        self.mapped: tuple[Mapped, ...] = ()
 
     @classmethod
     def current(cls) -> Hca:
@@ -26,18 +31,30 @@ class Hca:
 
     @cached_property
     def config(self) -> HCAConfig:
-        """The layered configuration; reading it also sets the log level. Raises ConfigError."""
-        from hca_core import log
+        """The layered configuration; reading it also sets the log level. Raises ConfigError.
+
+        Raises UsageError if this run is for a profile that does not exist, unless the command can make it.
+        """
+        from hca_core import log, profiles
         from hca_core.config import HCAConfig
         from hca_core.errors import ConfigError
 
-        config = HCAConfig()
-        level = "DEBUG" if self.debug and not self.log_level else self.log_level or config.lookup("log_level", "INFO")
+        config = HCAConfig(profile=self.profile)
+        level = self.log_level or config.lookup("log_level", "INFO")
         if level not in log.LEVELS:
             raise ConfigError(f"log_level is {level!r}, but must be one of {', '.join(log.LEVELS)}")
         log.set_up(str(level))
-        if self.profile is not None:
-            config.assign("profile", self.profile)
+        context = click.get_current_context(silent=True)
+        if config.is_profile_of_this_run and not getattr(context and context.command, "any_profile", False):
+            profiles.check(config)
         for note in config.notes:
             log.logger().warning(note)
         return config
+
+
+def say(text: str) -> None:
+    """Tell a person, on stderr, what is no result; `--quiet` and a log level above INFO leave it out."""
+    from hca_core import log
+
+    if not log.is_quiet():
+        click.echo(text, err=True)

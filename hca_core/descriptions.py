@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from hca_core import files, log, openapi, paths
-from hca_core.errors import HCAError, ServiceError, UsageError
+from hca_core.errors import HCAError, PluginError, ServiceError, UsageError
 
 if TYPE_CHECKING:
     from hca_core.http import Session
@@ -19,9 +19,15 @@ HINT = "check the URL of the service: hca config list --show-origin"
 
 
 def packaged(path: str) -> dict[str, Any]:
-    """Return the description that a plugin ships as the JSON file `path`."""
-    with open(path, encoding="utf-8") as stream:
-        document: dict[str, Any] = json.load(stream)
+    """Return the description that a plugin ships as the JSON file `path`. Raises PluginError if it is none."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            document: dict[str, Any] = json.load(stream)
+    except json.JSONDecodeError as error:
+        where = f"{path}, line {error.lineno}, column {error.colno}"
+        raise PluginError(
+            f"{where}: not JSON ({error.msg})", hint="mend the file, or install the plugin anew"
+        ) from error
     return document
 
 
@@ -29,6 +35,12 @@ def cached(url: str) -> dict[str, Any] | None:
     """Return the cached live description of `url`, however old, or None; asks nobody."""
     entry = _read(url)
     return entry["document"] if entry else None
+
+
+def fetched(url: str) -> float | None:
+    """Return when the cached description of `url` was fetched (seconds since 1970), or None if there is none."""
+    entry = _read(url)
+    return float(entry["fetched"]) if entry else None
 
 
 def live(url: str, session: Session, *, refresh: bool = False) -> dict[str, Any]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from functools import cache
 from typing import NamedTuple
 
+from hca_core import paths
+
 PREFIX = "hca."
 PLUGINS = "hca.plugins"
+COMMANDS = "hca.commands."  # with the name of a plugin behind it: subcommands of its group
 CREDENTIALS = "hca.credentials"  # functions that give tokens
+FORMATS = "hca.formats"  # functions that write results
+HOOKS = "hca.hooks"  # modules that observe what others do
+LOCAL = "hca.local"  # services that the embedded deployment runs
 
 
 class EntryPoint(NamedTuple):
@@ -38,9 +45,11 @@ class EntryPoint(NamedTuple):
 
 def installed(group: str) -> dict[str, EntryPoint]:
     """Return the usable entry points of `group` by name: first on the path wins, disabled ones are left out."""
+    entries = declared(group)
+    hidden = disabled() if entries else frozenset()
     found: dict[str, EntryPoint] = {}
-    for entry in declared(group):
-        if entry.name not in disabled():
+    for entry in entries:
+        if entry.name not in hidden:
             found.setdefault(entry.name, entry)
     return found
 
@@ -50,9 +59,52 @@ def declared(group: str) -> list[EntryPoint]:
     return _scan(tuple(sys.path)).get(group, [])
 
 
+def groups() -> list[str]:
+    """Return all groups of entry points that are declared for `hca`, misspelt ones too, sorted."""
+    return sorted(_scan(tuple(sys.path)))
+
+
 def disabled() -> frozenset[str]:
-    """Return the plugin names that `HCA_PLUGINS_DISABLED` (a comma-separated list) hides and blocks."""
+    """Return the plugin names that are hidden and blocked: by `HCA_PLUGINS_DISABLED`, and by the file that is kept."""
+    return disabled_by_variable() | disabled_by_file()
+
+
+def disabled_by_variable() -> frozenset[str]:
+    """Return the plugin names in `HCA_PLUGINS_DISABLED`, a comma-separated list."""
     return frozenset(name.strip() for name in os.environ.get("HCA_PLUGINS_DISABLED", "").split(",") if name.strip())
+
+
+def disabled_by_file() -> frozenset[str]:
+    """Return the plugin names that `hca plugins disable` keeps, a line each.
+
+    In a file of its own: every start of `hca` reads it, and to import what decodes the configuration takes 8 ms.
+    """
+    return frozenset(line.strip() for line in _read(paths.disabled_file()).splitlines() if line.strip())
+
+
+def installing(name: str) -> str | None:
+    """Return what installs the plugin `name` if it is one of this project, as the core's own extras tell; else None.
+
+    Nothing is guessed: a name that somebody mistyped may have been registered by anybody.
+    """
+    distribution = f"hca-plugin-{name}"
+    for directory in sys.path:
+        for folder in _named(directory or os.curdir, "hca_core-"):
+            for line in _read(os.path.join(folder, "METADATA")).splitlines():
+                key, _, value = line.partition(": ")
+                # PEP 508: a name ends before what is neither a letter nor a digit nor one of these.
+                required = re.match(r"[\w.-]*", value)
+                if key == "Requires-Dist" and required is not None and required[0] == distribution:
+                    return f"pip install {distribution}"
+    return None
+
+
+def _named(directory: str, beginning: str) -> list[str]:
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return []
+    return [os.path.join(directory, one) for one in names if one.startswith(beginning) and one.endswith(".dist-info")]
 
 
 @cache
@@ -115,7 +167,7 @@ def _parse(text: str, folder: str) -> list[EntryPoint]:
         if line.startswith("[") and line.endswith("]"):
             group = line[1:-1].strip()
         elif group.startswith(PREFIX) and "=" in line and not line.startswith(("#", ";")):
-            name, _, target = line.partition("=")
+            name, _, target = _printable(line).partition("=")
             # Blanks around the colon are allowed, extras in brackets are of no use here.
             entries.append(EntryPoint(group, name.strip(), "".join(target.split("[")[0].split()), folder))
     return entries
@@ -129,8 +181,15 @@ def _header(folder: str, header: str) -> str | None:
             return None
         key, _, value = line.partition(":")
         if key == header:
-            return value.strip()
+            return _printable(value.strip())
     return None
+
+
+def _printable(text: str) -> str:
+    """Return what a distribution says with nothing in it that moves a terminal: help and lists show it."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _read(path: str) -> str:

@@ -28,6 +28,10 @@ class ExitStatus(IntEnum):
     TERMINATED = 143
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which batch systems send: ends a command as Ctrl-C does, with an exit status of its own."""
+
+
 class HCAError(Exception):
     """Something went wrong that a person should be told in one sentence.
 
@@ -35,6 +39,7 @@ class HCAError(Exception):
     """
 
     exit_status: ExitStatus = ExitStatus.ERROR
+    _hint: str | None = None
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -44,12 +49,24 @@ class HCAError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def hint(self) -> str | None:
+        """The next step; also a note of the exception (PEP 678), as tracebacks of Python and notebooks show those."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str | None) -> None:
+        others = [note for note in getattr(self, "__notes__", []) if note != f"next: {self._hint}"]
+        self._hint = hint
+        self.__notes__ = [*others, f"next: {hint}"] if hint else others
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what is pickled: the kind, the message, and what is text or a number.
 
         Objects become None. The response of a service is one: its request has the token in it.
         """
         told = {name: value if isinstance(value, _PLAIN) else None for name, value in vars(self).items()}
+        told.pop("__notes__", None)  # the hint is among the rest
         return _told_elsewhere, (type(self), self.message, told)
 
 
@@ -60,7 +77,9 @@ _PLAIN = (str, int, float, type(None))
 def _told_elsewhere(kind: type[HCAError], message: str, told: dict[str, Any]) -> HCAError:
     """Return an error that came out of a pickle; kinds that are made of a response can't be made by their name."""
     made = kind.__new__(kind, message)
+    made.args = (message,)  # errors that are of the system, too, take it in __init__ only
     vars(made).update(told)
+    made.hint = made._hint
     return made
 
 
@@ -151,7 +170,8 @@ def service_error(response: Response, problem: object) -> ServiceError:
     if response.status_code in (401, 403):
         return ServiceRefusedError(response, problem, hint="log in, or use an account that may do this")
     if response.status_code in (404, 410):
-        return ServiceNotFoundError(response, problem)
+        hint = "check the names and ids; 'hca config list --show-origin' tells which service was asked"
+        return ServiceNotFoundError(response, problem, hint)
     return ServiceError(response, problem)
 
 
@@ -170,6 +190,12 @@ def _exit_status_of(code: int) -> ExitStatus:
     if code == 429 or (code >= 500 and code not in (501, 505)):  # what it can't do, it can't do later either
         return ExitStatus.NETWORK
     return ExitStatus.ERROR
+
+
+def os_error_text(error: OSError) -> str:
+    """Return one sentence for an error of the operating system: the file, then the reason."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def several(problems: Sequence[str], what: str, *, most: int = 20) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hca_core.commands import JsonType, ListOption, Verb, given, make_show, shared_options
-from hca_core.context import Hca
+from hca_core.context import Hca, say
 from hca_core.lazy import LazyCommand, PluginGroup
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def run_operation(operation: Operation, service: str, values: dict[str, Any], sh
         response = method.response(**arguments)
         if response.status_code == NOT_MODIFIED:
             # Such changes are made whole or not at all, so a part that was there already stops the rest, too.
-            click.echo("hca: nothing was changed: it, or a part of it, was so already", err=True)
+            say("hca: nothing was changed: it, or a part of it, was so already")
         _show(operation, decoded(response), show)
 
 
@@ -161,7 +161,7 @@ def _stream(client: Any, method: Any, arguments: dict[str, Any], output_file: st
     with method.stream(**arguments) as first:
         if first.status_code in REDIRECTS:
             show.text(first.headers["Location"])
-            click.echo("hca: this is an address inside a cloud; hca does not fetch it", err=True)
+            say("hca: this is an address inside a cloud; hca does not fetch it")
             return
 
         def reopen(offset: int) -> Any:

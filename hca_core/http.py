@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import requests  # noqa: TID253 - this module is the one that owns it; nothing imports it before a request is due
+import urllib3  # noqa: TID253 - requests loads it
 
-from hca_core import __version__, answers, log, openapi, urls
+from hca_core import __version__, answers, hooks, log, openapi, urls
 from hca_core.errors import HCAError, NetworkError, ServiceError, UsageError, service_error
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ class Session:
     (scheme, host and port) only, whatever redirects and links say. `renewed` is told of one that the service refused
     (401), and answers whether there is another to try; `advice` says what to do if there is none. `authorization` makes
     the header of a token, `transient` are the statuses after which a request is sent again. `stopped` ends all waiting
-    when it is set; `hint` is the next step that a NetworkError tells.
+    when it is set; `hint` is the next step that a NetworkError tells. `service` is the name that observers
+    (`hca_request`, `hca_response`) know it by.
     """
 
     HINT = "check the network and the URL (hca config list --show-origin)"
@@ -104,8 +106,10 @@ class Session:
         connections: int = 256,
         stopped: threading.Event | None = None,
         hint: str = HINT,
+        service: str = "",
     ) -> None:
         self.policy = policy or Policy()
+        self.observers = hooks.Requests(service)
         self.stopped = stopped or threading.Event()
         self.hint = hint
         self.transient = transient
@@ -182,19 +186,45 @@ class Session:
         # Asked for at every try: a token may be renewed between two of them.
         if authenticated and (header := self.authorization(url)):
             prepared.headers["Authorization"] = header
+        if self.observers:
+            prepared = self._observed(prepared)
         started = time.monotonic()
-        # The adapter, not the session: a Session would add a token of ~/.netrc and read redirects' bodies, and costs
-        # twice the time. Proxies and CA bundles of the environment are honoured, looked up once a host.
-        response = self._session.get_adapter(url).send(
-            prepared,
-            stream=stream,
-            timeout=(self.policy.connect_timeout, read_timeout or self.policy.read_timeout),
-            **self.environment(url),
-        )
-        elapsed = (time.monotonic() - started) * 1000
-        told = (prepared.method, log.Redacted(url), response.status_code, elapsed)
+        method = prepared.method or ""
+        try:
+            response = self._transmit(prepared, stream, read_timeout or self.policy.read_timeout)
+        except requests.RequestException as error:
+            if self.observers:
+                why = answers.explain(error, url, self.policy)
+                self.observers.answered(method, url, None, time.monotonic() - started, why)
+            raise
+        elapsed = time.monotonic() - started
+        if self.observers:
+            self.observers.answered(method, url, response.status_code, elapsed)
+        told = (method, log.Redacted(url), response.status_code, elapsed * 1000)
         log.logger("hca.http").debug("%s %s -> %s in %.0f ms", *told)
         return response
+
+    def _transmit(self, prepared: requests.PreparedRequest, stream: bool, read_timeout: float) -> requests.Response:
+        """Send once. Raises requests' exceptions.
+
+        By the adapter, not the session: a Session would add a token of ~/.netrc and read redirects' bodies, and costs
+        twice the time. Proxies and CA bundles of the environment are honoured, looked up once a host.
+        """
+        url = prepared.url or ""
+        timeout = (self.policy.connect_timeout, read_timeout)
+        adapter, environment = self._session.get_adapter(url), self.environment(url)
+        try:
+            return adapter.send(prepared, stream=stream, timeout=timeout, **environment)
+        except urllib3.exceptions.LocationParseError as error:
+            # A host such as `a..b`, of which services may tell; requests finds that out too late to say it in its way.
+            raise requests.exceptions.InvalidURL(error, request=prepared) from error
+
+    def _observed(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Return what is sent this time, with the headers of observers, which no other try and no other host gets."""
+        headers = self.observers.headers(prepared.method or "", prepared.url or "", prepared.headers)
+        sent = prepared.copy()
+        sent.headers = requests.structures.CaseInsensitiveDict(headers)
+        return sent
 
     def prepare(
         self, method: str, url: str, params: Mapping[str, Any] | None, body: Body, headers: Mapping[str, str]
@@ -368,7 +398,7 @@ class _Exchange:
         tries = min(self.tries, 3) if unsent else self.tries
         hopeless = isinstance(error, (requests.exceptions.SSLError, requests.exceptions.InvalidURL))
         if hopeless or self.failures >= tries or not (unsent or self.method in IDEMPOTENT):
-            raise NetworkError(text, hint=self.session.hint) from error
+            raise NetworkError(text, hint=answers.hint(error) or self.session.hint) from error
         wait = self.session.policy.wait(self.failures)
         count = f"{self.failures} of {tries - 1}"
         level = logging.INFO if self.session.is_news((urls.origin(url), count)) else logging.DEBUG
@@ -392,9 +422,7 @@ class _Exchange:
         target = redirect_target(response.url, response.headers["Location"])
         if target is None:
             return None
-        if self.method not in ("GET", "HEAD") and (
-            response.status_code not in (307, 308) or urls.origin(target) != urls.origin(response.url)
-        ):
+        if self.method not in ("GET", "HEAD") and not self._may_follow(response, target):
             raise HCAError(f"the service redirects a {self.method} to {target}; that is not followed")
         asked = answers.retry_after(response)
         # A wait of next to nothing is no wait: a service that asks for it again and again goes in a circle too.
@@ -404,6 +432,15 @@ class _Exchange:
         if asked:
             self._patiently(response, asked, "the service is preparing the data")
         return target
+
+    def _may_follow(self, response: requests.Response, target: str) -> bool:
+        """Tell whether a request that may change something can be sent to `target`, with its body.
+
+        With 303 too, if it leads back to where it was sent: so services say "not yet, once more".
+        """
+        if target == response.url and self.method in IDEMPOTENT:
+            return True
+        return response.status_code in (307, 308) and urls.origin(target) == urls.origin(response.url)
 
     def _patiently(self, response: requests.Response, seconds: float, why: str) -> None:
         answers.release(response)  # others may use the connection meanwhile

@@ -59,6 +59,8 @@ class PluginGroup(click.Group):
         if cmd_name in self.own:
             return _own_command(cmd_name, *self.own[cmd_name])
         entry = discover.installed(self.entry_points).get(cmd_name)
+        if entry is None and cmd_name == "help":  # not listed: each group has it, as it has --help
+            return _own_command("help", "hca_core.verbs.help:help_command", "Show this help, or that of a command.")
         return _plugin_command(entry) if entry else None
 
     def resolve_command(
@@ -81,9 +83,9 @@ def suggestions(group: click.Group, ctx: click.Context, typed: str) -> list[str]
     near = [f"{path} {name}" for name in _near(typed, group.list_commands(ctx))]
     if near:
         return near
-    for name in group.list_commands(ctx):
-        near += [f"{path} {name} {found}" for found in _near(typed, _names_below(group, ctx, name))]
-    return near[:3]
+    below = {name: _near(typed, _names_below(group, ctx, name)) for name in group.list_commands(ctx)}
+    exact = [f"{path} {name} {typed}" for name, found in below.items() if typed in found]
+    return (exact or [f"{path} {name} {one}" for name, found in below.items() for one in found])[:3]
 
 
 def _near(typed: str, names: Sequence[str]) -> list[str]:
@@ -109,15 +111,36 @@ def _names_below(group: click.Group, ctx: click.Context, name: str) -> list[str]
 def _advice(group: PluginGroup, ctx: click.Context, typed: str) -> str:
     """Return what somebody who typed the unknown command `typed` can do."""
     if typed in discover.disabled() and any(entry.name == typed for entry in discover.declared(group.entry_points)):
-        return "Its plugin is disabled: take it out of HCA_PLUGINS_DISABLED."
+        from hca_core import plugins
+
+        return f"Its plugin is disabled: {plugins.enabling(typed)}."
+    missing = discover.installing(typed) if group.entry_points == discover.PLUGINS else None
+    if missing:
+        return f"Its plugin is not installed: {missing}"
     near = suggestions(group, ctx, typed)
     if near:
         return f"Did you mean {' or '.join(repr(one) for one in near)}?"
     names = group.list_commands(ctx)
-    listed = f"There {'are' if len(names) > 1 else 'is'}: {', '.join(names)}." if 0 < len(names) <= 12 else ""
-    if group.entry_points == discover.PLUGINS and typed.replace("-", "").isalnum():
-        listed += f" If a plugin has it: pip install hca-plugin-{typed}"
-    return listed
+    return f"There {'are' if len(names) > 1 else 'is'}: {', '.join(names)}." if 0 < len(names) <= 20 else ""
+
+
+def command_path(command: click.Command, words: Sequence[str]) -> str:
+    """Return those `words`, the first of which is for `command`, that lead to the command that is called.
+
+    The others are options and values, which may be nobody's business.
+    """
+    path = list(words[:1])
+    for word in words[1:]:
+        try:
+            command = command.loaded() if isinstance(command, LazyCommand) else command
+            inner = command.get_command(click.Context(command), word) if isinstance(command, click.Group) else None
+        except Exception:  # noqa: BLE001 - one that can't be loaded ends the path
+            break
+        if inner is None:
+            break
+        command = inner
+        path.append(word)
+    return " ".join(path)
 
 
 def _own_command(name: str, target: str, summary: str) -> LazyCommand:

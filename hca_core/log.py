@@ -25,7 +25,7 @@ _SECRETS = (
         r"['\"]?\s*[:=]\s*['\"]?)[^\s'\",&}]+",
         r"\1***",
     ),
-    (r"(?i)(https?://)[^/@\s]+@", r"\1***@"),
+    (r"(://)[^/?#\s'\"]+@", r"\1***@"),  # of any scheme; up to the last @: a password may have one, too
     (r"\beyJ[\w-]+\.[\w-]+\.[\w-]+", "***"),
 )
 
@@ -64,6 +64,15 @@ def logger(name: str = "hca") -> logging.Logger:
     import logging
 
     return logging.getLogger(name)
+
+
+def is_quiet() -> bool:
+    """Tell whether the level in force leaves out what is told at INFO: then no bar is drawn and nothing is told."""
+    if "logging" not in sys.modules:
+        return False
+    import logging
+
+    return logging.getLogger("hca").level > logging.INFO
 
 
 def set_up(level: str) -> None:

@@ -66,8 +66,10 @@ class Show:
             _write_jsonl(rows_of(document), stream)
         elif self.format == "table":
             _write_table(rows_of(document), columns, stream)
-        else:
+        elif self.format in ("tsv", "csv"):
             _write_separated(rows_of(document), columns, stream, self.format)
+        else:
+            _write_by_plugin(self.format, _selected(rows_of(document), columns), stream)
 
     def text(self, value: str) -> None:
         """Write a bare `value` and a newline; as a JSON string only if a format or a query was asked for."""
@@ -207,6 +209,19 @@ def _write_separated(rows: Iterable[Any], columns: Sequence[str], stream: TextIO
     for row in itertools.chain(head, iterator):
         cells = _cells(row, names)
         writer.writerow([_SEPARATORS.sub(" ", cell) if kind == "tsv" else cell for cell in cells])
+
+
+def _write_by_plugin(name: str, rows: Iterable[Any], stream: TextIO) -> None:
+    """Let the plugin that has the format `name` write rows as they come. Raises PluginError, and what rows raise."""
+    from hca_core import discover, plugins
+
+    plugins.call(discover.FORMATS, name, rows, stream)
+
+
+def _selected(rows: Iterable[Any], columns: Sequence[str]) -> Iterator[Any]:
+    """Yield rows with `columns` only, in their order, where the command names some."""
+    for row in rows:
+        yield {name: row.get(name) for name in columns} if columns and isinstance(row, dict) else row
 
 
 def _columns(rows: Sequence[Any]) -> list[str]:

@@ -15,6 +15,11 @@ def config_file() -> str:
     return os.path.join(config_dir(), "config.json")
 
 
+def disabled_file() -> str:
+    """Return the file with the names of the plugins that the user has disabled; it need not exist."""
+    return os.path.join(config_dir(), "disabled-plugins")
+
+
 def site_config_file() -> str:
     """Return the site-wide configuration file."""
     return "/etc/hca/config.json"

@@ -5,18 +5,21 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hca_core import discover
-from hca_core.errors import HCAError, PluginError, UsageError
+from hca_core.errors import HCAError, PluginError, UsageError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     import click
     import pluggy
+
+TRACE = "HCA_TRACE_HOOKS"  # a variable: every call of a hook is told on stderr
 
 
 @cache
@@ -42,7 +45,7 @@ def command(name: str) -> click.Command:
     module = manager().get_plugin(name) or _register(entry, lambda: _import(entry.target))
     target = _ask(entry, module, "hca_commands").get(name)
     if target is None:
-        raise _unusable(entry, f"it names no command {name!r}")
+        raise unusable(entry, f"it names no command {name!r}")
     return _command_of(entry, target)
 
 
@@ -86,18 +89,60 @@ def load(name: str) -> Any:
 
     Raises UsageError if it is not installed, PluginError if it can't be loaded.
     """
-    known = manager().get_plugin(name)
-    if known is not None:
-        return known
-    entry = _entry(name)
-    return _register(entry, lambda: _found(entry))
+    return loaded(_entry(name))
+
+
+def loaded(entry: discover.EntryPoint) -> Any:
+    """Return the module that `entry`, a plugin or one with hooks only, names; registered. Raises PluginError."""
+    return manager().get_plugin(_key(entry)) or _register(entry, lambda: _found(entry))
+
+
+def implementations(plugin: Any) -> dict[str, pluggy.HookImpl]:
+    """Return what the loaded `plugin` implements, by the name of the hook."""
+    return {
+        hook: implementation
+        for hook, caller in vars(manager().hook).items()
+        if not hook.startswith("_")
+        for implementation in caller.get_hookimpls()
+        if implementation.plugin is plugin
+    }
+
+
+def answer(entry: discover.EntryPoint, implementation: pluggy.HookImpl, arguments: Mapping[str, Any]) -> Any:
+    """Return what an implementation of a hook answers: it gets those of `arguments` that it names.
+
+    With the variable HCA_TRACE_HOOKS the call is told on stderr. Raises what the plugin raises.
+    """
+    function = implementation.function
+    taken = {name: arguments[name] for name in implementation.argnames}
+    return _traced(entry, function, taken) if os.environ.get(TRACE) else function(**taken)
+
+
+def _traced(entry: discover.EntryPoint, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    import time
+
+    from hca_core import log
+
+    told = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    began = time.perf_counter()
+    result: object = "no answer"
+    try:
+        result = function(**arguments)
+        return result
+    except BaseException as error:
+        result = error
+        raise
+    finally:
+        seconds = time.perf_counter() - began
+        line = f"hook {function.__name__}({told}) of {entry.name} ({entry.distribution}) -> {result!r}"
+        sys.stderr.write(log.redact(f"hca: {line[:2000]} in {seconds * 1000:.1f} ms\n"))
 
 
 def named(entry: discover.EntryPoint) -> Callable[..., Any]:
     """Return the function that `entry`, one of a group that plugins are found in by name, names. Raises PluginError."""
     found = _guarded(entry, lambda: _found(entry))
     if not callable(found):
-        raise _unusable(entry, f"{entry.target} is not a function")
+        raise unusable(entry, f"{entry.target} is not a function")
     return found  # type: ignore[no-any-return]
 
 
@@ -138,19 +183,39 @@ def _register(entry: discover.EntryPoint, find: Callable[[], Any]) -> Any:
         plugin = find()
         # One module may stand behind several names; pluggy takes it once.
         if manager().get_name(plugin) is None:
-            manager().register(plugin, name=entry.name)
+            manager().register(plugin, name=_key(entry))
+            _refuse_unknown_hooks(entry, plugin)
         return plugin
 
     return _guarded(entry, registered)
+
+
+def _refuse_unknown_hooks(entry: discover.EntryPoint, plugin: Any) -> None:
+    """Take a plugin out again that has a function marked as a hook that there is not. Raises PluginError."""
+    from hca_core import hookspecs
+
+    unknown = [name for name in implementations(plugin) if not hasattr(hookspecs, name)]
+    if unknown:
+        import difflib
+
+        manager().unregister(plugin)
+        near = difflib.get_close_matches(unknown[0], [name for name in vars(hookspecs) if name[:4] == "hca_"], n=1)
+        advice = f"; did you mean {near[0]}?" if near else ""
+        raise unusable(entry, f"there is no hook {unknown[0]}{advice}")
 
 
 def _ask(entry: discover.EntryPoint, plugin: Any, hook: str) -> Mapping[str, Any]:
     """Return what one plugin answers to `hook`, or an empty mapping if it does not implement it. Raises PluginError."""
     for implementation in getattr(manager().hook, hook).get_hookimpls():
         if implementation.plugin is plugin:
-            answer: Mapping[str, Any] = _guarded(entry, lambda: dict(implementation.function()))  # noqa: B023 - called at once
-            return answer
+            found: Mapping[str, Any] = _guarded(entry, lambda: dict(answer(entry, implementation, {})))  # noqa: B023 - called at once
+            return found
     return {}
+
+
+def _key(entry: discover.EntryPoint) -> str:
+    """Return the name of a plugin for the manager: a module with hooks only may be called like another's command."""
+    return entry.name if entry.group == discover.PLUGINS else f"{entry.group}:{entry.name}"
 
 
 def _entry(name: str) -> discover.EntryPoint:
@@ -158,9 +223,17 @@ def _entry(name: str) -> discover.EntryPoint:
     if found is not None:
         return found
     if name in discover.disabled():
-        raise UsageError(f"plugin {name!r} is disabled", hint="take it out of HCA_PLUGINS_DISABLED")
+        raise UsageError(f"plugin {name!r} is disabled", hint=enabling(name))
     known = ", ".join(sorted(discover.installed(discover.PLUGINS))) or "none"
-    raise UsageError(f"no plugin provides {name!r}; installed: {known}", hint=f"pip install hca-plugin-{name}")
+    hint = discover.installing(name) or "hca plugins"
+    raise UsageError(f"no plugin provides {name!r}; installed: {known}", hint=hint)
+
+
+def enabling(name: str) -> str:
+    """Return what brings the disabled plugin `name` back."""
+    if name in discover.disabled_by_variable():
+        return "take it out of HCA_PLUGINS_DISABLED"
+    return f"hca plugins enable {name}"
 
 
 def _command_of(entry: discover.EntryPoint, target: str) -> click.Command:
@@ -168,7 +241,7 @@ def _command_of(entry: discover.EntryPoint, target: str) -> click.Command:
 
     found = _guarded(entry, lambda: _import(target))
     if not isinstance(found, click.Command):
-        raise _unusable(entry, f"{target} is not a click command")
+        raise unusable(entry, f"{target} is not a click command")
     return found
 
 
@@ -186,31 +259,46 @@ def _guarded(entry: discover.EntryPoint, action: Callable[[], Any]) -> Any:
     What the plugin prints meanwhile goes to stderr: stdout is for results.
     """
     try:
-        with redirect_stdout(sys.stderr):
+        with _talk_aside():
             return action()
-    except (KeyboardInterrupt, PluginError):
-        raise
+    except (KeyboardInterrupt, BrokenPipeError, PluginError):
+        raise  # BrokenPipeError: who reads what a plugin writes has gone, which is no fault of the plugin's
     except BaseException as error:  # a plugin may even call sys.exit() at import
-        cause = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-        raise _unusable(entry, cause) from error
+        cause = one_line(f"{type(error).__name__}: {error}").removesuffix(":")
+        raise unusable(entry, cause) from error
 
 
-def _unusable(entry: discover.EntryPoint, why: str) -> PluginError:
+def _talk_aside() -> AbstractContextManager[Any]:
+    """Return what sends to stderr what is printed, in the main thread only.
+
+    `sys.stdout` is that of all threads: were others to change it, results would go to stderr meanwhile, and for good
+    where two of them don't put it back in order.
+    """
+    import threading
+
+    return redirect_stdout(sys.stderr) if threading.current_thread() is threading.main_thread() else nullcontext()
+
+
+def unusable(entry: discover.EntryPoint, why: str) -> PluginError:
+    """Return the error that what `entry` names can't be used, because of `why`."""
+    tree = location(entry)
+    mend = f"mend it in {tree}" if tree.endswith(" (editable)") else f"pip install -U {entry.distribution}"
     return PluginError(
         f"plugin {entry.name!r} ({entry.distribution} {entry.version}) can't be used: {why}",
-        hint=f"pip install -U {entry.distribution}, or pip uninstall {entry.distribution}",
+        hint=f"{mend}, or pip uninstall {entry.distribution}",
     )
 
 
 def location(entry: discover.EntryPoint) -> str:
     """Return where the code of `entry` lies, without importing it: a folder, or an editable install's source tree."""
     import json
+    from urllib.parse import unquote
 
     try:
         with open(os.path.join(entry.folder, "direct_url.json"), encoding="utf-8") as stream:
             origin = json.load(stream)
-        if origin.get("dir_info", {}).get("editable"):
-            return str(origin["url"]).removeprefix("file://") + " (editable)"
-    except (OSError, ValueError):
+        if origin["dir_info"]["editable"]:  # PEP 610; files of other forms, and of installers of old, tell nothing
+            return unquote(str(origin["url"]).removeprefix("file://")) + " (editable)"
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         pass
     return os.path.dirname(entry.folder)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
+
+from hca_core import colors, log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,14 +39,14 @@ def bytes_bar(total: int | None, *, enabled: bool = True, files: int = 0) -> Ite
     """Give what counts bytes on a bar of `total` bytes (None: not known), which tells the time left.
 
     Parameters: `files` is how many there are; 0 if these are not counted.
-    The bar is drawn on stderr only if that is a terminal and `enabled`.
+    The bar is drawn on stderr only if that is a terminal and `enabled`, and the level of the log is INFO or DEBUG.
     """
-    if not enabled or not sys.stderr.isatty():
+    if not enabled or not sys.stderr.isatty() or log.is_quiet():
         yield Bar()
         return
     from tqdm import tqdm
 
-    colour = None if os.environ.get("NO_COLOR") else "green"
+    colour = "green" if colors.on(sys.stderr) else None
     with tqdm(
         total=total, unit="B", unit_scale=True, colour=colour, leave=False, file=sys.stderr, dynamic_ncols=True
     ) as drawn:
@@ -144,6 +145,6 @@ def stderr() -> TextIO:
 
 def say(text: str) -> None:
     """Tell a person at a terminal something when the bar is gone; nothing in a pipe."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not log.is_quiet():
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from hca_core import answers, descriptions, http, log, openapi, paging, terminal, urls
-from hca_core.config import HCAConfig, get_config
+from hca_core.config import HCAConfig, get_config, redacted
 from hca_core.credentials import bearer
 from hca_core.errors import ConfigError, HCAError, LoginError, UsageError
 
@@ -152,7 +152,7 @@ class ServiceClient(metaclass=_ServiceType):
 
     service: ClassVar[str] = ""
     packaged: ClassVar[str] = ""
-    retired_hint: ClassVar[str] = ""  # the next step where the packaged default is a service that has been retired
+    is_hosted_retired: ClassVar[bool] = False  # whether nobody answers at the packaged default any more
 
     def __init__(self, config: HCAConfig | None = None, swagger_url: str | None = None, **session_kwargs: Any) -> None:
         self.config = config if config is not None else get_config()
@@ -178,19 +178,21 @@ class ServiceClient(metaclass=_ServiceType):
     def session(self) -> http.Session:
         """The HTTP session; a token goes only to the host that `swagger_url` names."""
         return http.Session(
-            self._policy,
+            self._policy._replace(tries=1) if self.is_retired else self._policy,
             token=self.bearer,
             renewed=self.bearer.renewed,
             advice=self.bearer.advice,
             token_origin=self.swagger_url,
-            hint=self._unreachable_hint(),
+            hint=retired_hint(self.service) if self.is_retired else http.Session.HINT,
             allow_http=bool(self.config.lookup(f"{type(self).__name__}.allow_http", False)),
+            service=self.service,
         )
 
-    def _unreachable_hint(self) -> str:
-        """Return the next step when nobody answers; old clients wrote the default URL into people's files."""
+    @property
+    def is_retired(self) -> bool:
+        """Whether this is the packaged default, and nobody answers there any more; old clients wrote it into files."""
         default = self.config.packaged_default(type(self).__name__, "swagger_url")
-        return self.retired_hint if self.retired_hint and self.swagger_url == default else http.Session.HINT
+        return self.is_hosted_retired and self.swagger_url == default
 
     @cached_property
     def swagger_spec(self) -> dict[str, Any]:
@@ -381,17 +383,34 @@ def decoded(response: Response) -> Any:
     return response.content
 
 
+def retired_hint(service: str) -> str:
+    """Return the next step for who asks the hosted deployment of `service`, which has been retired."""
+    return (
+        "the hosted service is retired; 'hca local up' (pip install hca-plugin-local) starts one here, "
+        f"'eval \"$(hca local env)\"' lets this shell use it, HCA_{service.upper()}_URL names another"
+    )
+
+
 def policy_from(config: HCAConfig, section: str, given: Mapping[str, Any]) -> http.Policy:
-    """Return the policy of a session: packaged < `http` < the service's own section < keywords. Raises TypeError."""
+    """Return the policy of a session: packaged < `http` < the service's own section < keywords.
+
+    Raises TypeError for unknown keywords, ConfigError for values that can't be used.
+    """
     names = set(http.Policy._fields)
     if unknown := set(given) - names:
         raise TypeError(
             f"unknown keyword {sorted(unknown)[0]!r}; known: config, swagger_url, {', '.join(sorted(names))}"
         )
-    settings = {**(config.lookup("http") or {}), **(config.lookup(section) or {}), **given}
+    sections = {key: config.lookup(key) or {} for key in ("http", section)}
+    for key, found in sections.items():
+        if not isinstance(found, dict):
+            raise ConfigError(
+                f"{key} is {redacted(found, key)!r}, but must be a section", hint="hca config list --show-origin"
+            )
+    settings = {**sections["http"], **sections[section], **given}
     values: dict[str, Any] = {name: settings[name] for name in names if name in settings}
     for name, value in values.items():
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
             raise ConfigError(f"{name} is {value!r}, but must be a number, 0 or more")
     return http.Policy(**values)
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,31 @@ if TYPE_CHECKING:
 
     from hca_core.testing import LoopbackService
 
-pytest_plugins = ["hca_core.testing"]
+pytest_plugins = ["hca_core.testing", "stores", "installing"]
 
 ROOT = Path(__file__).resolve().parent.parent
+# Few tests, many seconds: they come first, then files with many tests, so that the processes of a run end together. The
+# order of pytest-xdist knows numbers of tests only, and would begin with these at the end (--no-loadscope-reorder).
+SLOW = (
+    *("docs/test_examples.py", "upload/test_faults.py", "local/services/test_life.py", "packages/test_upgrade.py"),
+    *("test_install.py", "e2e/test_upload.py", "browser/test_logins.py", "transfer/test_kills.py"),
+    *("core/test_scaffold.py", "local/test_cli.py", "packages/test_wheels.py", "local/upload/test_switches.py"),
+    *("local/search/test_random.py", "e2e/test_areas_real_s3.py", "docs/test_site.py", "local/shock/test_wiring.py"),
+    *(
+        "e2e/test_published_restricted_cli.py",
+        "dss/test_upload_processes.py",
+        "local/test_store.py",
+        "local/test_run.py",
+    ),
+)
 DSS_API = ROOT / "plugins" / "dss" / "hca_dss" / "api.json"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files first, then those with many tests. The order within a file stays."""
+    number = Counter(item.path for item in items)
+    place = {ROOT / "tests" / name: place for place, name in enumerate(SLOW)}
+    items.sort(key=lambda item: (place.get(item.path, len(SLOW)), -number[item.path], str(item.path)))
 
 
 @pytest.fixture(autouse=True)

@@ -1,171 +1,136 @@
-"""What the wheels hold and what installing them gives: real wheels, real pip, fresh environments, no network."""
+"""What installing our packages gives: real wheels, subsets of the plugins, fresh environments, no network.
+
+What the wheels hold is told by `packages/test_wheels.py`, upgrades by `packages/test_upgrade.py`.
+"""
 
 from __future__ import annotations
 
-import email
-import os
-import subprocess
-import sys
-import sysconfig
-import zipfile
-from email.parser import Parser
+import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from packaging.specifiers import SpecifierSet
+from installing import PLUGINS, Environment
 
 import hca_core
 
-pytest.importorskip("build")
-pytest.importorskip("hatchling")
+# Each alone: it needs no other. All but one: nobody needs that one, and it is told how to get it. All: nobody is in the
+# way of another. All 64 would show no more than what goes wrong where two are there and a third is not.
+ALONE = {name: (name,) for name in PLUGINS}
+WITHOUT = {name: tuple(other for other in PLUGINS if other != name) for name in PLUGINS}
+SUBSETS = [(), *ALONE.values(), *WITHOUT.values(), PLUGINS]
+IMPORTABLE = [name for name in PLUGINS if name != "local"]  # nobody imports that one
+# Runs command lines in one process, which is what costs time: each as the console script would.
+LINES = """
+import contextlib, io, json, sys
+from hca_core.main import run
+told = []
+for words in json.loads(sys.argv[1]):
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        status = run(words)
+    told.append([int(status), stdout.getvalue(), stderr.getvalue()])
+found = []
+for name in json.loads(sys.argv[2]):
+    try:
+        __import__(f"hca.{name}")
+    except ModuleNotFoundError as error:
+        assert error.name == f"hca.{name}", error
+    else:
+        found.append(name)
+print(json.dumps([told, found]))
+"""
 
-ROOT = Path(__file__).resolve().parent.parent
-PLUGINS = ("auth", "dss", "local", "shock", "upload")
-PROJECTS = {"hca": "meta", "hca-core": ".", **{f"hca-plugin-{name}": f"plugins/{name}" for name in PLUGINS}}
-WITHOUT_CODE = {"hca"}
+
+def distributions(plugins):
+    return ["hca-core", *(f"hca-plugin-{name}" for name in plugins)]
 
 
-def build(folder, into, kind="--wheel"):
-    command = [sys.executable, "-m", "build", kind, "--no-isolation", "--outdir", into, folder]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def expose(environment, *lines):
+    """Return (exit status, stdout, stderr) of each command line, and which parts of `hca` can be imported."""
+    done = environment.run("python", "-W", "error", "-c", LINES, json.dumps(lines), json.dumps(PLUGINS))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def listed(help_page):
+    """Return the plugins that a help page of `hca` lists."""
+    words = {line.split()[0] for line in help_page.partition("Commands:\n")[2].splitlines() if line.startswith("  ")}
+    return [name for name in PLUGINS if name in words]
+
+
+# Subsets
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory):
-    """The folder with the wheels of all our distributions, as they are released."""
-    into = tmp_path_factory.mktemp("wheels")
-    for folder in PROJECTS.values():
-        build(ROOT / folder, into)
-    return into
+def subset_environments(wheels, third_parties, tmp_path_factory):
+    """An environment for each subset of the plugins, by the subset."""
+    pytest.importorskip("uv")
+    folder = tmp_path_factory.mktemp("subsets")
+
+    def made(subset):
+        environment = Environment(folder / ("-".join(subset) or "none"), third_parties)
+        environment.uv("install", "--no-deps", "--find-links", wheels, *distributions(subset))
+        return environment
+
+    with ThreadPoolExecutor(4) as executor:
+        return dict(zip(SUBSETS, executor.map(made, SUBSETS), strict=True))
 
 
 @pytest.fixture(scope="module")
-def third_parties(tmp_path_factory):
-    """A folder with links to everything that is installed here but ours: nothing has to be fetched."""
-    folder = tmp_path_factory.mktemp("third-parties")
-    for item in Path(sysconfig.get_path("purelib")).iterdir():
-        ours = item.name.startswith(("hca", "_editable_impl_hca", "pip", "setuptools", "_distutils"))
-        if not ours and item.suffix != ".pth" and item.name != "__pycache__":
-            (folder / item.name).symlink_to(item)
-    return folder
+def contents(subset_environments):
+    """The files of each subset's environment as they were installed."""
+    return {subset: environment.files() for subset, environment in subset_environments.items()}
 
 
-class Environment:
-    """A fresh virtual environment in which all third-party libraries are there already."""
-
-    def __init__(self, folder, third_parties):
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-        self.bin = folder / "bin"
-        (self.packages,) = folder.glob("lib/python*/site-packages")
-        (self.packages / "third_parties.pth").write_text(f"{third_parties}\n")
-
-    def pip(self, *words, check=True):
-        """Run pip for this environment, without any index."""
-        command = [sys.executable, "-m", "pip", "--python", self.bin / "python", "--no-input", *words]
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PIP_NO_INDEX": "1"})
-        assert done.returncode == 0 or not check, done.stdout + done.stderr
-        return done
-
-    def install(self, wheels, *names):
-        return self.pip("install", "--no-compile", "--find-links", wheels, "--upgrade", *names)
-
-    def run(self, *words):
-        """Run a program of this environment."""
-        return subprocess.run([self.bin / words[0], *words[1:]], capture_output=True, text=True)
-
-    def python(self, code):
-        done = self.run("python", "-W", "error", "-c", code)
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout.strip()
+@pytest.mark.parametrize("subset", SUBSETS, ids=lambda subset: "-".join(subset) or "none")
+def test_a_subset_of_the_plugins(subset, subset_environments):
+    """Exactly these are commands and imports, each can be loaded, and the others say what to install."""
+    environment = subset_environments[subset]
+    others = [name for name in PLUGINS if name not in subset]
+    lines = [["--help"], ["plugins", "--check", "--output", "json"]]
+    told, importable = expose(environment, *lines, *([name, "--help"] for name in PLUGINS))
+    assert listed(told[0][1]) == list(subset)
+    states = {row["command"]: row["state"] for row in json.loads(told[1][1])}
+    assert {name: states.get(name) for name in subset} == dict.fromkeys(subset, "ok")
+    assert states.keys().isdisjoint(others)
+    for name, (status, stdout, stderr) in zip(PLUGINS, told[2:], strict=True):
+        if name in subset:
+            assert (status, stderr) == (0, ""), name
+            assert stdout.startswith(f"Usage: hca {name} ")
+        else:
+            assert (status, stdout) == (2, ""), name
+            assert f"No such command '{name}'" in stderr
+            assert f"pip install hca-plugin-{name}" in stderr
+    assert importable == [name for name in subset if name in IMPORTABLE]
 
 
-@pytest.fixture
-def environment(tmp_path, third_parties):
-    return Environment(tmp_path / "environment", third_parties)
+@pytest.mark.parametrize("name", PLUGINS)
+@pytest.mark.parametrize("others", [True, False], ids=["among-all", "alone"])
+def test_taking_a_plugin_out_is_as_if_it_had_never_been_there(name, others, subset_environments, contents, wheels):
+    """The same files as where it never was, and back again. No two plugins share a file: `test_wheels.py`."""
+    subset, rest = (PLUGINS, WITHOUT[name]) if others else (ALONE[name], ())
+    environment = subset_environments[subset]
+    environment.uv("uninstall", f"hca-plugin-{name}")
+    assert differing(environment.files(), contents[rest]) == []
+    environment.uv("install", "--no-deps", "--find-links", wheels, f"hca-plugin-{name}")
+    assert differing(environment.files(), contents[subset]) == []
 
 
-def wheel(wheels, name):
-    (found,) = wheels.glob(f"{name.replace('-', '_')}-{hca_core.__version__}-py3-none-any.whl")
-    return zipfile.ZipFile(found)
+def differing(one, other):
+    return sorted(path for path in one.keys() | other.keys() if one.get(path) != other.get(path))
 
 
-# The wheels
-
-
-@pytest.mark.parametrize("name", PROJECTS)
-def test_metadata_of_a_wheel(name, wheels):
-    """CORE-036, CORE-002."""
-    with wheel(wheels, name) as archive:
-        (file,) = [one for one in archive.namelist() if one.endswith(".dist-info/METADATA")]
-        metadata = email.message_from_bytes(archive.read(file))
-        names = archive.namelist()
-    assert (metadata["Name"], metadata["Version"]) == (name, hca_core.__version__)
-    assert metadata["License-Expression"] == "MIT"
-    assert metadata["Requires-Python"] == ">=3.11"
-    assert metadata["Summary"].endswith(".")
-    assert len(metadata["Summary"]) <= 80
-    assert metadata.get_payload().strip(), "the README is missing"
-    assert [one for one in names if one.endswith(".dist-info/licenses/LICENSE")]
-
-
-@pytest.mark.parametrize("name", PROJECTS)
-def test_content_of_a_wheel(name, wheels):
-    with wheel(wheels, name) as archive:
-        names = [one for one in archive.namelist() if ".dist-info/" not in one]
-    assert ("hca/__init__.py" in names) == (name == "hca-core")
-    if name in WITHOUT_CODE:
-        assert names == []
-        return
-    package = "hca_core" if name == "hca-core" else name.replace("hca-plugin-", "hca_")
-    assert f"{package}/py.typed" in names
-    assert {one.partition("/")[0] for one in names} <= {package, "hca"}
-    stray = [one for one in names if "__pycache__" in one or ("test" in Path(one).name and package != "hca_core")]
-    assert stray == []
-    if "hca/dss/__init__.py" in names:
-        assert "hca/dss/py.typed" in names
-
-
-def test_the_source_distribution_builds_the_same_wheel(wheels, tmp_path):
-    build(ROOT, tmp_path, "--sdist")
-    (archive,) = tmp_path.glob("*.tar.gz")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-deps",
-        "--no-index",
-        "--no-build-isolation",
-        "-w",
-        tmp_path,
-        archive,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    with wheel(wheels, "hca-core") as one, wheel(tmp_path, "hca-core") as other:
-        assert sorted(one.namelist()) == sorted(other.namelist())
-
-
-@pytest.mark.parametrize("name", ["hca-core", "hca-plugin-dss", "hca-plugin-local", "hca"])
-def test_an_older_python_is_refused_by_pip_not_by_a_syntax_error(wheels, name):
-    """CORE-002: pip compares this header with the interpreter before it downloads anything."""
-    with wheel(wheels, name) as archive:
-        metadata = next(one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
-        headers = Parser().parsestr(archive.read(metadata).decode())
-    wanted = SpecifierSet(headers["Requires-Python"])
-    assert [version for version in ("2.7", "3.5", "3.10", "3.11", "3.14") if version in wanted] == ["3.11", "3.14"]
-
-
-# Environments
+# With pip
 
 
 def test_the_core_alone(environment, wheels):
     environment.install(wheels, "hca-core")
     assert environment.run("hca", "--version").stdout == f"hca {hca_core.__version__}\n"
-    listed = environment.run("hca", "--help")
-    assert listed.returncode == 0
-    assert "dss" not in listed.stdout
+    help_page = environment.run("hca", "--help")
+    assert help_page.returncode == 0
+    assert "dss" not in help_page.stdout
     refused = environment.run("hca", "dss", "get-bundle")
     assert refused.returncode == 2
     assert "No such command 'dss'" in refused.stderr
@@ -202,6 +167,13 @@ def test_plugins_come_and_go(environment, wheels):
     assert left == []
 
 
+def test_a_plugin_brings_what_it_needs(environment, wheels):
+    """pip takes the core as a dependency, with the extra that the plugin names, and finds no fault."""
+    environment.install(wheels, "hca-plugin-upload")
+    assert environment.pip("check").returncode == 0
+    assert environment.run("hca", "upload", "--help").returncode == 0
+
+
 def test_one_name_gives_all_that_is_promised(environment, wheels):
     """CORE-001 and CORE-008, for the services that there are: `pip install hca`."""
     environment.install(wheels, "hca")
@@ -209,53 +181,3 @@ def test_one_name_gives_all_that_is_promised(environment, wheels):
     assert f"Version: {hca_core.__version__}" in environment.pip("show", "hca").stdout
     assert environment.python("import hca, hca.dss; print(hca.HCAConfig.__name__)") == "HCAConfig"
     assert environment.pip("check").returncode == 0
-
-
-# The client of old
-
-OLD = {
-    "hca/__init__.py": "import nothing_like_this  # the old package, which must not be met any more\n",
-    "hca/cli.py": "def main():\n    print('the old client')\n",
-    "hca/dss/__init__.py": "old = True\n",
-    "hca/util/__init__.py": "old = True\n",
-}
-
-
-@pytest.fixture
-def old_client(environment, tmp_path):
-    """An environment with a distribution laid out like the client of old."""
-    folder = tmp_path / "old"
-    for name, text in OLD.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    (folder / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "hca"\nversion = "7.0.1"\n[project.scripts]\nhca = "hca.cli:main"\n'
-    )
-    build(folder, tmp_path / "old-wheel")
-    environment.install(tmp_path / "old-wheel", "hca")
-    assert (environment.packages / "hca" / "cli.py").is_file()
-    return environment
-
-
-def works(environment):
-    assert environment.run("hca", "--version").stdout == f"hca {hca_core.__version__}\n"
-    assert environment.python("import hca, hca.dss; print(hca.HCAConfig.__name__, hca.dss.DSSClient.__name__)")
-    assert environment.run("hca", "dss", "--help").returncode == 0
-    assert not (environment.packages / "hca" / "cli.py").exists()
-
-
-def test_after_the_old_client_was_uninstalled(old_client, wheels):
-    old_client.pip("uninstall", "--yes", "hca")
-    old_client.install(wheels, "hca")
-    works(old_client)
-
-
-@pytest.mark.xfail(
-    reason="pip installs hca-core first, then takes the old hca out, with bin/hca and hca/__init__.py among its files",
-    raises=(AssertionError, FileNotFoundError),
-    strict=True,
-)
-def test_over_the_old_client(old_client, wheels):
-    old_client.install(wheels, "hca")
-    works(old_client)

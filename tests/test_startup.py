@@ -171,3 +171,11 @@ def test_the_budget_can_fail(plugin):
     told = chain("greedy --help", "urllib3", **env)
     assert told.startswith("urllib3 <- requests")
     assert "_greedy <- hca_core.plugins" in told
+
+
+def test_what_asks_about_a_deployment_loads_nothing_that_serves_one():
+    """`hca local env` and `status` stand in start-up files of shells."""
+    code = "import sys, hca_local.control, hca_local.shell; print(*sys.modules)"
+    names = process(code, "", {}).stdout.split()
+    assert "hca_local.shell" in names
+    assert not {"asyncio", "starlette", "uvicorn"} & set(names)

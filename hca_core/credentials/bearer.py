@@ -9,13 +9,12 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hca_core import log
-from hca_core.config import ASSIGNED
+from hca_core import log, profiles
 from hca_core.credentials import chain, claims, entries
 from hca_core.credentials.logins import NEARLY_EXPIRED_SECONDS
-from hca_core.credentials.values import DEFAULT_PROFILE, Need
+from hca_core.credentials.values import Need
 from hca_core.durations import in_words
-from hca_core.errors import ConfigError, LoginError
+from hca_core.errors import LoginError
 
 if TYPE_CHECKING:
     from hca_core.config import HCAConfig
@@ -28,20 +27,7 @@ _NOBODY_SECONDS = 1.0
 def need(service: str, url: str, section: str, config: HCAConfig) -> Need:
     """Return what a client of `service` at `url` needs, by its `section` of `config`. Raises ConfigError."""
     settings = config.lookup(section, {})
-    return Need(service, url, settings if isinstance(settings, dict) else {}, profile_of(config))
-
-
-def profile_of(config: HCAConfig) -> str:
-    """Return whose login is meant: what was said for this run, else `HCA_PROFILE`, else `profile` in the configuration.
-
-    Raises ConfigError if that can't be a name.
-    """
-    said = config.lookup("profile")
-    if config.origin("profile") != ASSIGNED:
-        said = os.environ.get("HCA_PROFILE") or said or DEFAULT_PROFILE
-    if not isinstance(said, str) or not said.strip() or len(said) > 64 or not said.isprintable():
-        raise ConfigError(f"{said!r} can't be the name of a profile", hint="take a short word")
-    return said
+    return Need(service, url, settings if isinstance(settings, dict) else {}, profiles.name_of(config))
 
 
 def uses_keyring(config: HCAConfig) -> bool:
@@ -113,7 +99,9 @@ class Bearer:
             return None
         over = 0.0 if found.expires_at is None else time.time() - found.expires_at
         ended = f", and ended {in_words(over)} ago" if over > 0 else ""
-        return f"the token comes from {found.source}{ended}; {self._hint}"
+        # A login would change nothing where another source comes before it.
+        remedy = self._hint if found.source.startswith("login") else "put another one there, or take it away"
+        return f"the token comes from {found.source}{ended}; {remedy}"
 
     @property
     def _host(self) -> str:

@@ -83,6 +83,11 @@ def read(file: str, profile: str) -> dict[str, Entry]:
     return {host: _entry(values) for host, values in found.items() if isinstance(values, dict)}
 
 
+def profiles(file: str) -> list[str]:
+    """Return the names of the profiles that have entries in `file`. Raises ConfigError if it is broken."""
+    return [name for name, hosts in _profiles(_load(file)).items() if hosts]
+
+
 def keep(url: str, profile: str, entry: Entry) -> None:
     """Keep `entry` for the host of `url` and `profile`, in place of what was there. Raises ConfigError."""
     change(url, profile, lambda there: entry)

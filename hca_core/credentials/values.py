@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hca_core import profiles
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DEFAULT_PROFILE = "default"
+
+DEFAULT_PROFILE = profiles.DEFAULT
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from hca_core.transfer.engine import fetch
 from hca_core.transfer.seal import is_complete
 from hca_core.transfer.values import (
     Address,
+    Elsewhere,
+    Named,
+    Paced,
     Ranged,
     Request,
     Result,
@@ -28,6 +31,9 @@ from hca_core.transfer.values import (
 
 __all__ = [
     "Address",
+    "Elsewhere",
+    "Named",
+    "Paced",
     "Ranged",
     "Request",
     "Result",

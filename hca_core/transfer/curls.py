@@ -17,6 +17,7 @@ from hca_core.errors import NetworkError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hca_core.hooks import Requests
     from hca_core.transfer.jobs import Job
 
 MOST_OF_A_PROBLEM = 65_536  # bytes of the body of an error
@@ -114,6 +115,7 @@ class Exchange:
         self._options: tuple[tuple[int, Any], ...] = ()
         self._sent: list[str] | None = None
         self.most_silent = 0.0
+        self.observers: Requests | None = None
         for option, value in (
             (pycurl.WRITEFUNCTION, self._body),
             (pycurl.WRITEHEADER, self._headers),
@@ -221,11 +223,22 @@ class Exchange:
             return None
         return 0  # more than anybody reads
 
-    def go_on(self) -> None:
-        """End a pause."""
+    def go_on(self) -> tuple[int, str] | None:
+        """End a pause. Return libcurl's error if what it held back meanwhile could not be taken, which ends this."""
         self.heard = time.monotonic()
         self.paused = False
-        self.curl.pause(pycurl.PAUSE_CONT)
+        try:
+            self.curl.pause(pycurl.PAUSE_CONT)
+        except pycurl.error as error:
+            return pycurl.E_WRITE_ERROR, str(error)
+        return None
+
+    def tell_observers(self, error: Exception | None) -> None:
+        """Let observers know how the request ended."""
+        if self.observers:
+            self.begin()  # an answer without a body has not been looked at
+            seconds = time.monotonic() - self.began
+            self.observers.answered("GET", self.url, self.status or None, seconds, str(error or self.failure or ""))
 
     def forget(self) -> None:
         """Let go of the job."""

@@ -151,7 +151,7 @@ class _Run:
             for transfer in others:
                 yield Result(transfer, "failed", error=HCAError("the same file failed when it was asked for before"))
             return
-        yield self._linked(first, result.status, result.fetched)
+        yield self._linked(first, result.status, result.fetched)._replace(origin=result.origin)
         for transfer in others:
             if transfer.promise != first.promise and not seal.is_complete(transfer.target, transfer.promise):
                 text = f"{transfer.target}: another file, of other content, is wanted at the same place"

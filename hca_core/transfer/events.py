@@ -8,8 +8,8 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
-from hca_core import log
-from hca_core.errors import ExitStatus, HCAError, UsageError
+from hca_core import hooks, log
+from hca_core.errors import ExitStatus, HCAError, Terminated, UsageError
 from hca_core.transfer import outputs
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ class Events:
     """Writes events to a stream, each line whole and at once; may be told by several threads."""
 
     def __init__(self, stream: TextIO | None, report: Report) -> None:
-        self.wanted = stream is not None
         self._stream = stream
+        self._observed = bool(hooks.observers("hca_transfer"))
+        self.wanted = stream is not None or self._observed
         self._report = report
         self._lock = threading.Lock()
         self._began = time.monotonic()
@@ -83,7 +84,9 @@ class Events:
     def end(self, error: BaseException | None) -> None:
         """Tell that the run is over, and what it did."""
         more: dict[str, Any] = {"exit_status": int(self._report.exit_status)}
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        if isinstance(error, Terminated):
+            more = {"error": "ended by SIGTERM", "exit_status": int(ExitStatus.TERMINATED)}
+        elif isinstance(error, (KeyboardInterrupt, SystemExit)):
             more = {"error": "interrupted", "exit_status": int(ExitStatus.INTERRUPTED)}
         elif error is not None:
             status = error.exit_status if isinstance(error, HCAError) else ExitStatus.ERROR
@@ -94,15 +97,17 @@ class Events:
     def _write(self, event: str, **told: Any) -> None:
         if not self.wanted:
             return
-        line = json.dumps({"event": event, "time": round(time.time(), 3), **told}) + "\n"
+        document = {"event": event, "time": round(time.time(), 3), **told}
+        if self._observed:
+            hooks.transfer(document)
         with self._lock:
             if self._stream is None:
                 return
             try:
-                self._stream.write(line)
+                self._stream.write(json.dumps(document) + "\n")
                 self._stream.flush()
             except OSError as error:  # who watched is gone; that is no reason to stop
-                self._stream, self.wanted = None, False
+                self._stream, self.wanted = None, self._observed
                 log.logger().warning("no more events are written: %s", error.strerror)
 
 
@@ -117,11 +122,8 @@ def opened(place: str | TextIO, report: Report) -> Iterator[Events]:
 
     A file is written on behind what it has, so that one file tells of several runs. Raises UsageError if it can't be.
     """
-    if not place:
-        yield Events(None, report)
-        return
-    if not isinstance(place, str):
-        yield from _ended(Events(place, report))
+    if not place or not isinstance(place, str):
+        yield from _ended(Events(place or None, report))
         return
     check(place)
     try:

@@ -9,8 +9,8 @@ from hca_core import answers, http, log
 from hca_core.content import Quota
 from hca_core.errors import HCAError, IntegrityError, NetworkError, ServiceError, UsageError, service_error
 from hca_core.transfer import curls, descriptors, replies
-from hca_core.transfer.sinks import SMALL, Held, Kept
-from hca_core.transfer.values import Result
+from hca_core.transfer.sinks import SMALL, Held, Kept, PartError
+from hca_core.transfer.values import Result, origin_of
 
 if TYPE_CHECKING:
     import threading
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 _NO_CONTENT = -1  # what comes is a problem, or nothing that matters
 # A redirect may lead to another host: what else a source sends, a key perhaps, is for the one it asks.
 _FOR_EVERYBODY = frozenset({"range", "accept", "accept-encoding", "if-range"})
+_TOO_MANY = 429
 _TOOK_TOO_LONG = 408  # what some servers answer when a request came too slowly
+_ENOUGH = 3  # failures in a row of a source that knows another one
 
 
 class Step(NamedTuple):
@@ -46,8 +48,8 @@ class Job:
     """One transfer that is under way."""
 
     __slots__ = (
-        "_afresh", "_asked", "_failing_since", "_farthest", "_full_up", "_hops", "_hosts", "_patience",
-        "_quota", "_redirect", "_refused", "_request", "_token", "_total", "_validator", "fetched", "sink",
+        "_afresh", "_asked", "_failing_since", "_farthest", "_full_up", "_hops", "_hosts", "_in_a_row", "_mixed",
+        "_patience", "_quota", "_redirect", "_refused", "_request", "_token", "_total", "_validator", "fetched", "sink",
         "split", "terms", "transfer", "was_split",
     )  # fmt: skip
 
@@ -59,18 +61,25 @@ class Job:
         self.was_split = False
         self.sink: Held | Kept | Gathered = Held(transfer, listing) if small else Kept(transfer, listing)
         self.fetched = 0
+        self._farthest = 0
+        self._total: int | None = None  # how many bytes there are, where only the answer says
+        self._validator = ""  # of what came, where there is no digest to find out by
+        self._full_up = 0
+        self._hosts = hosts
+        self._mixed = False  # whether some of what is there is of an earlier run, or of another source
+        self._begin_with_source()
+
+    def _begin_with_source(self) -> None:
+        """Be as patient with the source as if nothing had been tried yet."""
+        settings = self.terms[0]
         self._quota = Quota(settings.retries, settings.min_delay)
+        self._in_a_row = 0  # failures
         self._patience = 0.0  # seconds that the service asked us to wait
         self._redirect = ""
         self._hops = 0
         self._refused = False
         self._token = ""
-        self._farthest = 0
-        self._total: int | None = None  # how many bytes there are, where only the answer says
         self._afresh = False
-        self._validator = ""  # of what came, where there is no digest to find out by
-        self._full_up = 0
-        self._hosts = hosts
         self._failing_since = 0.0  # when nothing has come of what was tried; 0: something has
 
     @property
@@ -83,11 +92,17 @@ class Job:
         sink = self.sink
         if isinstance(sink, Kept):
             descriptors.patiently(lambda: sink.open(stopped), stopped)
+            self._mixed = sink.got > 0
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is missing: an empty file, or a part that was complete, costs no request."""
         return self.sink.got == self.transfer.size
+
+    def turn(self) -> float:
+        """Return for how many seconds the source must not be asked yet."""
+        turn = None if self._redirect else getattr(self.transfer.source, "turn", None)
+        return turn() if turn else 0.0
 
     def ready(self) -> tuple[http.Session, str, list[str]]:
         """Return what to ask next: session, URL, headers. Raises HCAError."""
@@ -173,6 +188,7 @@ class Job:
             self._failing_since = 0.0
         if self.sink.got > self._farthest:  # bytes that had to be thrown away are no progress
             self._farthest = self.sink.got
+            self._in_a_row = 0
             self._quota.good_block()
             self._refused = False
             self._full_up = 0
@@ -188,13 +204,22 @@ class Job:
 
     def failed(self, failure: Exception) -> Step:
         """Return what comes next after an error that waiting does not mend."""
+        # Wrong bytes that may not be this source's own are no reason yet to leave it.
+        may_be_good = isinstance(failure, PartError) or (isinstance(failure, IntegrityError) and self._mixed)
+        if not may_be_good and self._goes_elsewhere(failure):
+            return Step()
         if isinstance(failure, IntegrityError) and not self._afresh:
             # Bytes that were taken up from an earlier run, or a proxy's cache, may be to blame: once more, from zero.
             log.logger().warning("%s; fetching it once more from the beginning", failure.message)
             self._afresh = True
+            self._mixed = False
             self._redirect = ""
             self.sink.afresh()
             return Step()
+        return self._given_up(failure)
+
+    def _given_up(self, failure: Exception) -> Step:
+        """Return the last step of a transfer that failed."""
         if isinstance(failure, IntegrityError):
             self.sink.drop()
         else:
@@ -203,6 +228,19 @@ class Job:
         failure = failure.with_traceback(None)
         failure.__context__ = failure.__cause__ = None
         return Step(result=Result(self.transfer, "failed", self.fetched, error=self._as_told(failure)))
+
+    def _goes_elsewhere(self, failure: Exception) -> bool:
+        """Tell whether the source names another one; that is asked from now on, for what is not there or wrong."""
+        elsewhere = getattr(self.transfer.source, "elsewhere", None)
+        other = elsewhere(failure) if elsewhere else None
+        if other is None:
+            return False
+        self.transfer = self.transfer._replace(source=other)
+        if isinstance(failure, IntegrityError):
+            self.sink.afresh()
+        self._mixed = self.sink.got > 0
+        self._begin_with_source()
+        return True
 
     def _as_told(self, failure: Exception) -> Exception:
         """Return a failure in the words of the service's own plugin, if it has some."""
@@ -249,7 +287,9 @@ class Job:
             self.sink.commit()
         except IntegrityError as failure:
             return self.failed(failure)
-        return Step(result=Result(self.transfer, "fetched", self.fetched))
+        except HCAError as failure:
+            return self._given_up(failure)  # of the place: from another source it would not fit there either
+        return Step(result=Result(self.transfer, "fetched", self.fetched, origin=origin_of(self.transfer.source)))
 
     def _follow(self, exchange: Exchange, location: str) -> Step:
         target = location
@@ -296,17 +336,26 @@ class Job:
             return Step()  # a signed URL that expired, perhaps: what is asked for anew tells
         if status != _TOOK_TOO_LONG and status not in self._request.session.transient:
             raise failure
-        asked = answers.retry_after(answer) or 0.0
+        wait = answers.retry_after(answer)
+        asked = wait or 0.0
         self._be_patient(asked, f"the service answered {status}")
-        return self._again(failure)._replace(pause=asked if status in (429, 503) else None)
+        if asked >= 1 and self._request.session.is_news((exchange.where, status)):
+            log.logger().info("%s answered %d; waiting %.0f s", exchange.where, status, asked)
+        # Who says when to come back is well: that is waited for, as long as there are tries left.
+        step = self._again(failure, is_asked_back=wait is not None or status == _TOO_MANY)
+        return step._replace(pause=asked if status in (_TOO_MANY, 503) else None)
 
     def _has_another_token(self) -> bool:
         return self._request.session.renewed(self._token.removeprefix("Bearer "))
 
-    def _again(self, error: HCAError) -> Step:
-        """Return the next step after a failure that may pass."""
+    def _again(self, error: HCAError, *, is_asked_back: bool = False) -> Step:
+        """Return the next step after a failure that may pass. Raises `error` if there were too many."""
         self._redirect = ""
         wait = self._quota.failed(error)
+        if not is_asked_back:
+            self._in_a_row += 1
+            if self._in_a_row >= _ENOUGH and self._goes_elsewhere(error):
+                return Step()
         log.logger("hca.transfer").debug("%s: %s; trying again in %.2f s", self.transfer.name, error, wait)
         return Step(wait=wait)
 

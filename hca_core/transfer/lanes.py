@@ -16,12 +16,13 @@ import pycurl  # noqa: TID253 - loaded with the engine only
 
 from hca_core.errors import HCAError, IntegrityError
 from hca_core.transfer import curls, descriptors, pieces, sockets
+from hca_core.transfer.jobs import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hca_core.transfer.curls import Exchange
-    from hca_core.transfer.jobs import Job, Step
+    from hca_core.transfer.jobs import Job
     from hca_core.transfer.pace import Pace, Rate
     from hca_core.transfer.values import Result
 
@@ -141,6 +142,9 @@ class Lane:
             if job.is_whole:
                 self._after(job, _guarded(job, job.complete))
                 return
+            if wait := job.turn():
+                self._after(job, Step(wait=wait))
+                return
             session, url, headers = job.ready()
             route = self._routes.to(session, url)
         except HCAError as error:
@@ -150,7 +154,10 @@ class Lane:
             self._after(job, job.failed(HCAError(f"{job.transfer.name}: {error}")))
             return
         exchange = self._idle.pop() if self._idle else curls.Exchange(self._arrived, self._rate.is_ahead)
+        if session.observers:
+            headers = session.observers.lines("GET", url, headers)
         exchange.prepare(job, url, headers, route)
+        exchange.observers = session.observers
         self._look_every = min(self._look_every, route.most_silent / 4)
         self._busy[exchange.curl] = exchange
         self._multi.add_handle(exchange.curl)
@@ -180,7 +187,8 @@ class Lane:
         """Wait until something happens, and let libcurl work on it."""
         if not self._rate.is_free() and not self._rate.debt():
             for exchange in [one for one in self._busy.values() if one.paused]:
-                exchange.go_on()
+                if problem := exchange.go_on():
+                    self._finish(exchange.curl, *problem)
         multi = self._multi
         is_due = self._due is not None and time.monotonic() >= self._due
         if is_due:
@@ -235,6 +243,7 @@ class Lane:
 
     def _settle(self, exchange: Exchange, error: curls.BrokenError | None) -> None:
         job = exchange.job
+        exchange.tell_observers(error)
         if error is not None and error.unsent and curls.has_too_many_files(exchange):
             step = job.crowded(error)
         else:
@@ -284,6 +293,7 @@ class Lane:
 
     def _break_off(self, exchange: Exchange) -> None:
         """End a request whose connection is given back."""
+        exchange.tell_observers(None)
         del self._busy[exchange.curl]
         self._multi.remove_handle(exchange.curl)  # which closes the connection
         exchange.forget()

@@ -39,8 +39,16 @@ def check(path: str, what: str, kind: re.Pattern[bytes]) -> None:
         raise UsageError(f"{what} can't be written to {path}: {problem}")
 
 
+def check_new(path: str, *, force: bool) -> None:
+    """Raise UsageError if a file is at `path`, unless somebody said that it may be replaced (`force`)."""
+    if not force and is_file(path):
+        raise UsageError(f"{path} exists", hint="--force replaces it")
+
+
 def _problem(path: str, kind: re.Pattern[bytes]) -> str:
     """Return why nothing should be written to `path`, "" if it may be. Raises OSError."""
+    if path in ("", "-"):
+        return "standard output is called /dev/stdout" if path else "its name is empty"
     number = _descriptor(path)
     if number is not None:
         os.fstat(number)

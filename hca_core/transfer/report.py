@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import ExitStatus, HCAError, PartialError, UsageError, one_line
 from hca_core.transfer import seal
+from hca_core.transfer.values import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +22,7 @@ MOST_FAILURES = 10_000  # that are kept in memory; the file of failures has all
 _MOST_REMEMBERED = 65_536
 _MOST_TOLD = 20
 _MOST_ALIKE = 5
-_MENDED_BY_TIME = (ExitStatus.NETWORK, ExitStatus.INTEGRITY)  # what a service may do right the next time
+_MENDED_BY_TIME = {ExitStatus.NETWORK, ExitStatus.INTEGRITY}  # what a service may do right the next time
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class Missing:
 class Report:
     """What a run did: counts of distinct files and their bytes, of links and copies made, and what failed.
 
-    `extra` is what the plugin has to add to the document; `planned`, if it is not empty, is the outcome of a dry run.
+    `done` counts transfers that did not fail, of which several may be of one file that has several names.
+    `sources` counts the fetched files by the origin of their bytes, `elsewhere` those that another source gave than the
+    first one that was asked, by the origin of that. `extra` is what the plugin has to add to the document; `planned`,
+    if it is not empty, is the outcome of a dry run.
     """
 
     directory: str
@@ -50,8 +54,11 @@ class Report:
     linked: int = 0
     reflinked: int = 0
     copied: int = 0
+    done: int = 0
     failed: int = 0
     failures: list[Missing] = field(default_factory=list)
+    sources: Counter[str] = field(default_factory=Counter)
+    elsewhere: Counter[str] = field(default_factory=Counter)
     extra: dict[str, Any] = field(default_factory=dict)
     planned: dict[str, Any] = field(default_factory=dict)
     _kinds: Counter[ExitStatus] = field(default_factory=Counter, repr=False)
@@ -69,6 +76,8 @@ class Report:
             self.missing(Missing(transfer.link or transfer.name, error))
             if not _has_content(transfer):
                 return
+        else:
+            self.done += 1
         linked = result.linked
         if linked:
             if linked == "hard":
@@ -85,10 +94,18 @@ class Report:
         self._counted.add(key)
         if result.status == "fetched" or (result.error is not None and result.fetched):
             self.fetched += 1
+            self._note_origin(result)
         else:
             self.present += 1
         self.size += transfer.size or 0
         self._unlinked += result.error is not None
+
+    def _note_origin(self, result: Result) -> None:
+        """Count where the bytes of a file came from, if its source tells."""
+        asked = origin_of(result.transfer.source)
+        if result.origin:
+            self.sources[result.origin] += 1
+            self.elsewhere[asked] += result.origin != asked
 
     def missing(self, one: Missing) -> None:
         """Count something that failed."""
@@ -111,6 +128,7 @@ class Report:
                 "links": self.linked,
                 "reflinks": self.reflinked,
                 "copies": self.copied,
+                **({"sources": dict(self.sources)} if self.sources else {}),
                 **self.extra,
             }
         told["failed"] = [{"name": one.name, "error": str(one.error)} for one in self.failures]
@@ -136,7 +154,10 @@ class Report:
         if "emit" in plan:
             return f"{told}, {plan['emitted']:,} for {plan['emit']}"
         room = "" if plan["enough_room"] else "; there is not enough room for them"
-        return f"{told}, {plan['to_fetch']:,} ({in_bytes(plan['bytes_to_fetch'])}) would be fetched{room}"
+        told += f", {plan['to_fetch']:,} ({in_bytes(plan['bytes_to_fetch'])}) would be fetched"
+        if plan.get("least_seconds", 0) >= 1:
+            told += f", in {in_seconds(plan['least_seconds'])} at least, as {plan['requests']:,} requests take so long"
+        return told + room
 
     @property
     def exit_status(self) -> ExitStatus:
@@ -154,12 +175,23 @@ class Report:
         done = self.fetched + self.present - self._unlinked
         lines = [f"{counted(done, 'file')} done, {self.failed:,} failed: {counted(self.failed, 'problem')}"]
         lines += self._in_lines()
-        hint = "run the same command again: it fetches what is missing"
-        if any(one.error.exit_status not in _MENDED_BY_TIME for one in self.failures):
-            hint = "mend what these lines tell, then run the same command again: it fetches what is missing"
-        error = DownloadError(self, "\n".join(lines), hint=hint)
+        error = DownloadError(self, "\n".join(lines), hint=self._next_step())
         error.exit_status = self.exit_status
         raise error
+
+    def _next_step(self) -> str:
+        """Return what to do about the failures."""
+        again = "run the same command again: it fetches what is missing"
+        hints = {one.error.hint for one in self.failures}
+        common = next(iter(hints)) if len(hints) == 1 else None
+        if common:
+            return f"{common}; then {again}"
+        kinds = {one.error.exit_status for one in self.failures}
+        if not kinds <= _MENDED_BY_TIME:
+            return f"mend what these lines tell, then {again}"
+        if ExitStatus.INTEGRITY in kinds:
+            return f"{again}; bytes that are wrong each time are so at the service, or what lists the files is wrong"
+        return again
 
     def _in_lines(self) -> list[str]:
         """Return a line for each failure, but for very many; those that many have in common share one."""
@@ -221,9 +253,13 @@ def _has_content(transfer: Transfer) -> bool:
 
 
 def _told(one: Missing) -> str:
-    """Return a failure as a line; many errors begin with the name already."""
+    """Return a failure as a line; many errors begin with the name already, or with its end."""
     name, why = one_line(one.name), str(one.error)
-    return why if why.startswith(name) else f"{name}: {why}"
+    if why.startswith(name):
+        return why
+    head, _, rest = why.partition(": ")
+    is_told = rest and name.replace(os.sep, "/").endswith(f"/{head}")
+    return f"{name}: {rest if is_told else why}"
 
 
 def counted(number: int, what: str) -> str:
@@ -259,6 +295,8 @@ def _joined(key: str, known: Any, value: Any) -> Any:
         return min(known, value) if _is_number(known) and _is_number(value) else None
     if _is_number(known) and _is_number(value):
         return known + value
+    if isinstance(known, dict) and isinstance(value, dict) and all(map(_is_number, (*known.values(), *value.values()))):
+        return dict(Counter(known) + Counter(value))
     if not isinstance(known, list) or not isinstance(value, list):
         return known
     if key == "failed":

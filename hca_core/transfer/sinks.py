@@ -27,6 +27,10 @@ SMALL = 1024 * 1024  # bytes up to which a file is held in memory until it is co
 BLOCK = 1024 * 1024
 
 
+class PartError(IntegrityError):
+    """What had come of a file is not there as it was left: no fault of where it came from."""
+
+
 class Held:
     """A small file: held in memory, hashed and written in one go. What an interruption loses is less than SMALL."""
 
@@ -177,7 +181,7 @@ class Kept:
                 raise
             raise _removed(self._transfer) from None
         if self._stream.seek(0, os.SEEK_END) != self._written:
-            raise IntegrityError(f"{self._transfer.name}: another program wrote to its part")
+            raise PartError(f"{self._transfer.name}: another program wrote to its part")
         return self._stream
 
     def rest(self) -> None:
@@ -226,8 +230,8 @@ class Kept:
             self._stream = None
 
 
-def _removed(transfer: Transfer) -> IntegrityError:
-    return IntegrityError(f"{transfer.name}: its part was removed by another program")
+def _removed(transfer: Transfer) -> PartError:
+    return PartError(f"{transfer.name}: its part was removed by another program")
 
 
 def _make_folder(target: str) -> bool:

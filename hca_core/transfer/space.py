@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from array import array
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import HCAError
 from hca_core.transfer import parts, seal
 from hca_core.transfer.report import Missing, in_bytes
+from hca_core.transfer.values import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from hca_core.transfer.values import Transfer
 
 _ABSENT, _SEALED, _UNCHECKED = range(3)
-# How a file is kept while they are counted: its size (no disk can have a larger one), and in a byte how many requests
-# it takes (6 bits) and whether it is there (2 bits).
+# How a file is kept while they are counted: its size (no disk can have a larger one), and in two bytes the number of
+# its source's origin (8 bits), how many requests it takes (6 bits), and whether it is there (2 bits).
 _MOST_SIZE = 2**63 - 1
 _MOST_REQUESTS = 63
 _BUCKETS = 256
@@ -47,7 +49,7 @@ def _exactly(size: int) -> str:
 class Plan:
     """What there is to do, each target counted once; `unchecked` of those `present` will be read to be sure of them.
 
-    `held` bytes of what is not there are in parts of earlier runs.
+    `held` bytes of what is not there are in parts of earlier runs; `sources` counts it by the origin of its source.
     """
 
     files: int = 0
@@ -58,15 +60,17 @@ class Plan:
     requests: int = 0
     held: int = 0
     room: int = 0
+    sources: Counter[str] = field(default_factory=Counter)
 
 
 class Tally:
-    """Counts transfers with 17 bytes of memory for each; duplicates are sorted out at the end."""
+    """Counts transfers with 18 bytes of memory for each; duplicates are sorted out at the end."""
 
     def __init__(self) -> None:
         self._keys = [array("Q") for _ in range(_BUCKETS)]
         self._sizes = [array("Q") for _ in range(_BUCKETS)]
-        self._states = [array("B") for _ in range(_BUCKETS)]
+        self._states = [array("H") for _ in range(_BUCKETS)]
+        self._origins: dict[str, int] = {}
         self._held = 0
 
     def add(self, transfer: Transfer) -> None:
@@ -74,25 +78,28 @@ class Tally:
         key = hash(transfer.target) & 0xFFFFFFFFFFFFFFFF
         size = min(transfer.size or 0, _MOST_SIZE)
         state = _state(transfer)
-        requests = 0
+        requests = origin = 0
         if state == _ABSENT:
+            origin = self._origins.setdefault(origin_of(transfer.source), len(self._origins))
             requests = 0 if transfer.size == 0 else getattr(transfer.source, "requests_each", 1)
             if size >= _WORTH_A_LOOK:
                 self._held += held(transfer.target)
         self._keys[key % _BUCKETS].append(key)
         self._sizes[key % _BUCKETS].append(size)
-        self._states[key % _BUCKETS].append(min(requests, _MOST_REQUESTS) << 2 | state)
+        self._states[key % _BUCKETS].append(origin << 8 | min(requests, _MOST_REQUESTS) << 2 | state)
 
     def plan(self) -> Plan:
         """Return the sums."""
         plan = Plan(held=self._held, room=-self._held)
+        origins = list(self._origins)
         for keys, sizes, states in zip(self._keys, self._sizes, self._states, strict=True):
             for size, packed in dict(zip(keys, zip(sizes, states, strict=True), strict=True)).values():
                 state = packed & 3
                 plan.files += 1
                 plan.size += size
-                plan.requests += packed >> 2
+                plan.requests += packed >> 2 & _MOST_REQUESTS
                 if state == _ABSENT:
+                    plan.sources[origins[packed >> 8]] += 1
                     plan.room += -(-size // _BLOCK) * _BLOCK
                 else:
                     plan.present += 1
@@ -196,6 +203,7 @@ def planned(wanted: Iterable[Transfer | Missing], report: Report, directory: str
         "to_fetch": plan.files - plan.present,
         "bytes_to_fetch": max(plan.size - plan.present_size - plan.held, 0),
         "requests": plan.requests,
+        **({"sources": dict(plan.sources)} if any(plan.sources) else {}),
         "room_needed": plan.room,
         "room_free": free,
         "enough_room": free is None or plan.room <= free,

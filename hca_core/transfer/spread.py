@@ -96,6 +96,7 @@ class Told(NamedTuple):
     fetched: int
     linked: str
     error: Exception | None
+    origin: str = ""
 
 
 class Outcome(NamedTuple):
@@ -127,7 +128,7 @@ def work(payload: bytes, unique: str) -> Outcome:
     numbers = {id(one): number for number, one in enumerate(transfers)}
     try:
         for one in fetch(transfers, settings):
-            told.append(Told(numbers[id(one.transfer)], one.status, one.fetched, one.linked, one.error))
+            told.append(Told(numbers[id(one.transfer)], *one[1:]))
     except Exception as error:  # noqa: BLE001 - carried to the one who waits
         failure = _sent_back(error)
     return Outcome(told, failure, host, time.monotonic() - began)

@@ -60,6 +60,36 @@ class Ranged(Source, Protocol):
         """Return the request for `length` bytes from `offset` on, which there are."""
 
 
+class Elsewhere(Source, Protocol):
+    """A source that knows another one for the same bytes."""
+
+    def elsewhere(self, error: HCAError) -> Source | None:
+        """Return what to ask instead, None to stay with this one.
+
+        Asked after an `error` that waiting does not mend, wrong bytes among them, and after each failure from the third
+        in a row on; not where the service asks for a wait (429, Retry-After), which it gets. What came is kept unless
+        it is wrong.
+        """
+
+
+class Paced(Source, Protocol):
+    """A source whose service must not be asked too often."""
+
+    def turn(self) -> float:
+        """Return for how many seconds this file has to wait for its turn; 0: now, and that was it.
+
+        The file waits without a connection, and others go on.
+        """
+
+
+class Named(Source, Protocol):
+    """A source that is one of several kinds, which reports count."""
+
+    @property
+    def origin(self) -> str:
+        """What kind of place it is, such as "mirror"; the same for many files."""
+
+
 class Service:
     """A service by its name, whose client every process makes for itself: only name and arguments are pickled.
 
@@ -116,6 +146,11 @@ def range_from(offset: int, length: int | None = None) -> dict[str, str]:
     return {"Range": f"bytes={offset}-"} if offset else {}
 
 
+def origin_of(source: Source) -> str:
+    """Return what kind of place a source is, "" if it does not say."""
+    return getattr(source, "origin", "")
+
+
 _NEVER = 1e18  # bytes a second or seconds: as good as infinite, which is no number to calculate with
 _plain: list[Session] = []
 
@@ -158,7 +193,8 @@ class Result(NamedTuple):
     """What became of one transfer.
 
     `status` is fetched, present or failed; `fetched` counts bytes from the network; `linked` says how its `link` was
-    made: hard, reflink or copy, "" if there was nothing to do. `error` is an HCAError.
+    made: hard, reflink or copy, "" if there was nothing to do. `error` is an HCAError. `origin` is that of the source
+    that gave the bytes, if it has one: perhaps another source than that of the transfer.
     """
 
     transfer: Transfer
@@ -166,6 +202,7 @@ class Result(NamedTuple):
     fetched: int = 0
     linked: str = ""
     error: Exception | None = None
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

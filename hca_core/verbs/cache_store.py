@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hca_core.commands import Verb, output_options
+from hca_core.commands import LOCAL_PATH, Verb, output_options
 
 if TYPE_CHECKING:
     from hca_core.output import Show
@@ -29,7 +29,7 @@ def cache() -> None:
 
 
 @cache.command("info", cls=Verb, short_help="Count what is in the filestore.")
-@click.argument("directory", default="", metavar="[DIR]")
+@click.argument("directory", default="", metavar="[DIR]", type=LOCAL_PATH)
 @output_options()
 def info(directory: str, show: Show) -> None:
     """Count what is in the filestore below DIR: files, bytes, parts of unfinished downloads.
@@ -43,7 +43,7 @@ def info(directory: str, show: Show) -> None:
 
 
 @cache.command("verify", cls=Verb, short_help="Read all files and compare them with their names.")
-@click.argument("directory", default="", metavar="[DIR]")
+@click.argument("directory", default="", metavar="[DIR]", type=LOCAL_PATH)
 @click.option("--remove", is_flag=True, help="Delete files that are wrong; the next download fetches them.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Files to read side by side.  [default: one for each core]")
 @click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
@@ -94,7 +94,7 @@ def verify(directory: str, remove: bool, jobs: int | None, no_progress: bool, sh
 
 
 @cache.command("prune", cls=Verb, short_help="Delete what nobody needs any more.")
-@click.argument("directory", default="", metavar="[DIR]")
+@click.argument("directory", default="", metavar="[DIR]", type=LOCAL_PATH)
 @click.option("--unlinked", is_flag=True, help="Also files that no directory links to any more.")
 @click.option("--dry-run", is_flag=True, help="Only count what would go.")
 @output_options()

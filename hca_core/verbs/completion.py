@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import click
 
+# Some candidates end with `=` as a value follows; a blank behind it would make that another word. fish knows this
+# itself. By shell: the line of click's script that offers candidates, and what stands there instead.
+_WITHOUT_BLANK = {
+    "bash": (
+        "            COMPREPLY+=($value)\n",
+        "            COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace 2> /dev/null\n",
+    ),
+    "zsh": (
+        "        compadd -U -V unsorted -a completions\n",
+        "        compadd -U -V unsorted -S '' -- ${(M)completions:#*=}\n"
+        "        compadd -U -V unsorted -- ${completions:#*=}\n",
+    ),
+}
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -20,4 +34,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     found = get_completion_class(shell)
     if found is not None:  # the choices above are those that click knows
-        click.echo(found(ctx.find_root().command, {}, "hca", "_HCA_COMPLETE").source())
+        script = found(ctx.find_root().command, {}, "hca", "_HCA_COMPLETE").source()
+        if shell in _WITHOUT_BLANK:
+            script = script.replace(*_WITHOUT_BLANK[shell])
+        click.echo(script)

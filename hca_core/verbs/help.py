@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hca_core.lazy import LazyCommand
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def _next_words(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Return the commands that may stand behind the words that are there already."""
+    command: click.Command | None = ctx.parent.command if ctx.parent else None
+    for word in ctx.params.get("words") or ():
+        command = command.get_command(ctx, word) if isinstance(command, click.Group) else None
+        command = command.loaded() if isinstance(command, LazyCommand) else command
+    return command.shell_complete(click.Context(command), begun) if isinstance(command, click.Group) else []
+
 
 @click.command("help")
-@click.argument("words", nargs=-1, metavar="[COMMAND]...")
+@click.argument("words", nargs=-1, metavar="[COMMAND]...", shell_complete=_next_words)
 @click.pass_context
 def help_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Show this help, or that of a command, as in: hca help config get."""

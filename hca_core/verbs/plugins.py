@@ -1,100 +1,81 @@
-"""`hca plugins`: what is installed, where it comes from, and whether it can be used."""
+"""`hca plugins`: what is installed, where it comes from, whether it can be used; new ones; which are disabled."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from hca_core import discover
-from hca_core.commands import Verb, output_options
+from hca_core.commands import Verb, completed, output_options
+from hca_core.lazy import PluginGroup
 
 if TYPE_CHECKING:
     from hca_core.output import Show
 
+_OWN = {
+    "new": ("hca_core.scaffold.verb:new", "Write a new plugin, with tests."),
+}
 
-@click.command(cls=Verb)
+
+@click.group(cls=PluginGroup, own=_OWN, invoke_without_command=True)
 @click.option("--check", is_flag=True, help="Load every plugin and tell which fail, and how long each takes.")
 @output_options(default="table")
-def plugins(check: bool, show: Show) -> int:
-    """List the installed plugins.
+@click.pass_context
+def plugins(ctx: click.Context, check: bool, show: Show) -> int:
+    """List the installed plugins, make new ones, disable some.
 
-    Reads package metadata only, so it works with broken plugins too. With --check, the exit status is 8 if one of
-    them can't be used.
+    Without a command it lists what distributions declare, from their metadata, so that it works with broken plugins
+    too. With --check each is loaded: then there is a column with the hooks it implements, and the exit status is 8 if
+    one of them can't be used.
 
     \b
-    HCA_PLUGINS_DISABLED=a,b   hides and blocks plugins
+    HCA_PLUGINS_DISABLED=a,b   hides and blocks plugins, as 'disable' does
+    HCA_TRACE_HOOKS=1          tells every call of a hook on stderr
     """
-    rows = describe(check=check)
-    show(rows)
+    if ctx.invoked_subcommand is not None:
+        if check or show.chosen or show.query:
+            raise click.UsageError(f"Put the options behind '{ctx.invoked_subcommand}', not before it.", ctx)
+        return 0
+    from hca_core import inventory
+
+    rows = inventory.rows(check=check)
+    # Where each lies is for programs, and for 'explain': with it the lines of a table are longer than a terminal's.
+    narrow = [name for name in rows[0] if name != "location"] if rows and show.format == "table" else []
+    show(rows, columns=narrow)
     return 8 if any(str(row["state"]).startswith("broken") for row in rows) else 0
 
 
-def describe(*, check: bool) -> list[dict[str, Any]]:
-    """Return a row for each declared plugin, subcommand and provider; with `check` each usable one is loaded."""
-    from hca_core.plugins import location
+@completed
+def _names() -> list[str]:
+    from hca_core import inventory
 
-    rows = []
-    for group in (discover.PLUGINS, *sorted(_subcommand_groups()), discover.CREDENTIALS):
-        usable = discover.installed(group)
-        for entry in discover.declared(group):
-            state = _state(entry, usable)
-            seconds = None
-            if check and state == "ok":
-                started = time.perf_counter()
-                state = _checked(entry)
-                seconds = round(time.perf_counter() - started, 3)
-            row = {
-                "command": _called(entry),
-                "distribution": entry.distribution,
-                "version": entry.version,
-                "state": state,
-                "location": location(entry),
-            }
-            rows.append({**row, "seconds": seconds} if check else row)
-    return rows
+    return sorted(inventory.known())
 
 
-def _called(entry: discover.EntryPoint) -> str:
-    """Return how people call what `entry` names: the words of a command, or what kind of thing it is."""
-    if entry.group == discover.PLUGINS:
-        return entry.name
-    if entry.group == discover.CREDENTIALS:
-        return f"(credentials) {entry.name}"
-    return f"{entry.group.removeprefix('hca.commands.').replace('.', ' ')} {entry.name}"
+@plugins.command("explain", cls=Verb, short_help="Tell why a name means what it means.")
+@click.argument("name", shell_complete=_names)
+@output_options(default="yaml")
+def explain(name: str, show: Show) -> None:
+    """Tell what NAME means and why: each distribution that has it, which one wins, and how to change that."""
+    from hca_core import inventory
+
+    show(inventory.explained(name))
 
 
-def _subcommand_groups() -> list[str]:
-    return [f"hca.commands.{name}" for name in discover.installed(discover.PLUGINS)]
+@plugins.command("disable", cls=Verb, short_help="Hide and block a plugin.")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_names)
+def disable(names: tuple[str, ...]) -> None:
+    """Hide and block plugins by their names, until 'hca plugins enable'; of no plugin anything is loaded then."""
+    from hca_core import inventory
+
+    inventory.disable(names)
 
 
-def _state(entry: discover.EntryPoint, usable: dict[str, discover.EntryPoint]) -> str:
-    if entry.name in discover.disabled():
-        return "disabled"
-    winner = usable.get(entry.name)
-    if winner is not entry:
-        return f"shadowed by {winner.distribution}" if winner else "unknown"
-    if entry.group == discover.PLUGINS:
-        from hca_core.main import OWN_COMMANDS
+@plugins.command("enable", cls=Verb, short_help="Bring a disabled plugin back.")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_names)
+def enable(names: tuple[str, ...]) -> None:
+    """Bring plugins back that 'hca plugins disable' has hidden."""
+    from hca_core import inventory
 
-        if entry.name in OWN_COMMANDS:
-            return "shadowed by hca-core"
-    return "ok"
-
-
-def _checked(entry: discover.EntryPoint) -> str:
-    from hca_core import plugins as loader
-    from hca_core.errors import HCAError
-
-    try:
-        if entry.group == discover.PLUGINS:
-            loader.load(entry.name)
-            loader.command(entry.name)
-        elif entry.group == discover.CREDENTIALS:
-            loader.named(entry)
-        else:
-            loader.subcommand(entry)
-    except HCAError as error:
-        return f"broken: {error.message.rpartition(' be used: ')[2]}"
-    return "ok"
+    for name in inventory.enable(names):
+        click.echo(f"hca: HCA_PLUGINS_DISABLED still names {name}", err=True)

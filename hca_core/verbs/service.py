@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hca_core.output import Show
 
 
-@click.command(cls=Verb)
+@click.command(cls=Verb, any_profile=True)
 @click.option("--access-token", metavar="TOKEN", help="Keep this token; @FILE or - (stdin) reads it.")
 @click.option("--remote", is_flag=True, help="Open the address elsewhere, and paste what it shows here.")
 @click.option("--device", is_flag=True, help="Enter a short code in a browser anywhere.")

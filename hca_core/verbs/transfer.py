@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hca_core.commands import Verb, output_options
+from hca_core.commands import LOCAL_PATH, Verb, output_options
 from hca_core.context import Hca
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class TransferVerb(Verb):
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and not isinstance(parameter, click.Argument):  # the text tells of those
                 sections.setdefault(getattr(parameter, "section", "Options"), []).append(record)
         for name, records in sections.items():
             with formatter.section(name):
@@ -89,12 +89,9 @@ class _Delay(click.FloatRange):
         return number
 
 
-RATE = _Number(
-    "rate",
-    {"": 1, **{letter: 1000.0**power for power, pair in enumerate(("kK", "mM", "gG"), 1) for letter in pair}},
-    1,
-    "a number of bytes a second, at least 1, such as 500000, 800K, 20M or 1.5G",
-)
+_BYTES = {"": 1, **{letter: 1000.0**power for power, pair in enumerate(("kK", "mM", "gG"), 1) for letter in pair}}
+RATE = _Number("rate", _BYTES, 1, "a number of bytes a second, at least 1, such as 500000, 800K, 20M or 1.5G")
+SIZE = _Number("size", _BYTES, 1, "a number of bytes, at least 1, such as 500000, 800K, 20M or 1.5G")
 TIME = _Number(
     "time",
     {"": 1, "s": 1, "m": 60, "h": 3600, "d": _DAY},
@@ -135,9 +132,23 @@ def _options() -> list[Callable[[Callable[..., Any]], Callable[..., Any]]]:
         option(INSTEAD, "--dry-run", is_flag=True, help="Tell what there is to do, and do nothing."),
         option(INSTEAD, "--emit", type=click.Choice(EMIT), help="Print what this tool needs to fetch it."),
         option(TOLD, "--no-progress", is_flag=True, help="No progress bar, and no line at the end."),
-        option(TOLD, "--report", default="", metavar="FILE", help="Write the report to a file, too."),
-        option(TOLD, "--events", default="", metavar="FILE", help="Append events as lines of JSON ('-': to stderr)."),
-        option(TOLD, "--failures", default="", metavar="FILE", help="Write what failed, for --retry-failed."),
+        option(TOLD, "--report", type=LOCAL_PATH, default="", metavar="FILE", help="Write the report to a file, too."),
+        option(
+            TOLD,
+            "--events",
+            type=LOCAL_PATH,
+            default="",
+            metavar="FILE",
+            help="Append events as lines of JSON ('-': to stderr).",
+        ),
+        option(
+            TOLD,
+            "--failures",
+            type=LOCAL_PATH,
+            default="",
+            metavar="FILE",
+            help="Write what failed, for --retry-failed.",
+        ),
         option(
             WHERE,
             "--shard",
@@ -191,6 +202,10 @@ def _run(function: Callable[..., Report], show: Show, path: str, settings: dict[
             report = function(order=order, **settings)
         except DownloadError as failed:
             report, error = failed.report, failed
+        except KeyboardInterrupt as interrupted:
+            if order.fetches:
+                interrupted.args = ("run the same command again: it goes on with what came",)
+            raise
     if not order.emit:  # then stdout belongs to the other tool
         show(report.document())
     if is_watched:
@@ -221,7 +236,7 @@ def _ordered(settings: dict[str, Any]) -> Iterator[tuple[Order, bool]]:
     )
     events = settings.pop("events")
     to_stderr = events == "-"
-    is_watched = not settings.pop("no_progress") and not to_stderr and log.logger().isEnabledFor(20)
+    is_watched = not settings.pop("no_progress") and not to_stderr and not log.is_quiet()
     draws = is_watched and not given["dry_run"] and not given["emit"]
     with progress.bytes_bar(None, enabled=draws) as bar:
         yield (

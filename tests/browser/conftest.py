@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from neighbours import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HELPER = Path(__file__).parent.parent / "local" / "identity" / "served.py"
-
-
-def _load() -> Any:
-    specification = importlib.util.spec_from_file_location("served_provider", _HELPER)
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +21,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    with _load().serving(tmp_path_factory.mktemp("provider") / "store.sqlite3", key) as found:
+    with load(_HELPER, "served_provider").serving(tmp_path_factory.mktemp("provider") / "store.sqlite3", key) as found:
         yield found
 
 

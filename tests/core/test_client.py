@@ -96,7 +96,14 @@ def test_settings_of_the_session_are_keywords_or_configuration(dss):
         DSSClient(HCAConfig(), tries="many")
 
 
-@pytest.mark.parametrize("value", [True, -1, "5", None, []])
+def test_sections_of_the_session_are_sections(dss):
+    config = HCAConfig()
+    config["http"] = "slow"
+    with pytest.raises(ConfigError, match="http is 'slow', but must be a section"):
+        DSSClient(config)
+
+
+@pytest.mark.parametrize("value", [True, -1, "5", None, [], float("nan")])
 def test_settings_of_the_session_must_be_numbers(dss, value):
     with pytest.raises(ConfigError, match="read_timeout is"):
         DSSClient(read_timeout=value)

@@ -39,13 +39,23 @@ def words_of(answers):
 def test_the_first_word():
     names = words_of(complete("hca", ""))
     assert {"clear-hca-cache", "completion", "config", "dss", "help", "plugins"} <= set(names)
-    assert words_of(complete("hca", "d")) == ["dss"]
+    assert words_of(complete("hca", "ds")) == ["dss"]
     assert words_of(complete("hca", "c")) == ["cache", "clear-hca-cache", "completion", "config"]
     assert complete("hca", "zzz") == []
 
 
 def test_options_of_the_root():
-    assert set(words_of(complete("hca", "--"))) == {"--version", "--log-level", "--debug", "--profile", "--help"}
+    options = {
+        "--version",
+        "--log-level",
+        "--debug",
+        "--quiet",
+        "--verbose",
+        "--profile",
+        "--map-http-status",
+        "--help",
+    }
+    assert set(words_of(complete("hca", "--"))) == options
     assert words_of(complete("hca", "--log-level", "")) == ["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"]
 
 
@@ -64,7 +74,7 @@ def test_options_and_choices_of_generated_and_written_verbs():
     assert words_of(complete("hca", "dss", "get-bundle", "--replica", "")) == ["aws", "gcp"]
     assert words_of(complete("hca", "dss", "download", "--replica", "g")) == ["gcp"]
     assert words_of(complete("hca", "dss", "get-bundle", "--output", "js")) == ["json", "jsonl"]
-    assert words_of(complete("hca", "config", "")) == ["get", "list", "path", "set", "unset"]
+    assert words_of(complete("hca", "config", "")) == ["get", "list", "path", "profiles", "set", "unset"]
     assert words_of(complete("hca", "completion", "")) == ["bash", "zsh", "fish"]
 
 
@@ -116,6 +126,31 @@ def test_the_scripts_are_printed_and_name_the_protocol(shell, hca):
         assert (checked.returncode, checked.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("words", "candidates"),
+    [
+        (["get-files", "-f", "assa"], []),
+        (["get-files", "-f", "organP"], ["organPart="]),
+        (["get-facets", "--type", "p"], ["projects"]),
+        (["get-entities", "b"], ["bundles"]),
+        (["get-entity", "s"], ["samples"]),
+        (["create-manifest", "--format", "c"], ["compact", "curl"]),
+        (["download", "--source", "m"], ["mirror"]),
+        (["download-matrices", "--source", "mirror,"], ["mirror,azul", "mirror,drs"]),
+        (["download", "--layout", "b"], ["bundle"]),
+        (["lock", "--layout", "f"], ["flat"]),
+        (["verify", "--layout", "n"], ["none"]),
+        (["samplesheet", "--layout", "p"], ["project"]),
+    ],
+)
+def test_values_of_which_there_are_few(words, candidates):
+    assert words_of(complete("hca", "azul", *words)) == candidates
+
+
+def test_no_blank_stands_between_a_field_and_its_value_in_zsh(hca):
+    assert "-S '' -- ${(M)completions:#*=}" in hca("completion", "zsh").stdout
+
+
 def test_another_shell_is_refused(hca):
     outcome = hca("completion", "tcsh")
     assert outcome.exit_status == 2
@@ -134,12 +169,15 @@ def test_a_real_bash_completes():
 source <(hca completion bash)
 complete -p hca
 ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _hca_completion hca; echo "${COMPREPLY[*]}"; }
-ask hca d
+ask hca ds
 ask hca dss get-bundles
 ask hca dss get-bundle --replica ''
+compopt() { echo "$@"; }
+ask hca azul get-files -f fileFor
 """
     done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True)
     assert done.stderr == ""
     registered, *answers = done.stdout.splitlines()
     assert "-F _hca_completion hca" in registered
-    assert answers == ["dss", "get-bundles-all get-bundles-checkout", "aws gcp"]
+    no_blank = ["-o nospace", "fileFormat="]
+    assert answers == ["dss", "get-bundles-all get-bundles-checkout", "aws gcp", *no_blank]

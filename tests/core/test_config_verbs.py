@@ -35,6 +35,9 @@ def mine():
         ("{not json", "{not json", "{not json\n"),
         ("", "", "\n"),
         ("é", "é", "é\n"),
+        ("NaN", "NaN", "NaN\n"),
+        ("1" * 5000, "1" * 5000, "1" * 5000 + "\n"),
+        ("[" * 5000, "[" * 5000, "[" * 5000 + "\n"),
     ],
 )
 def test_what_is_set_is_what_is_got(hca, typed, kept, shown):
@@ -42,6 +45,23 @@ def test_what_is_set_is_what_is_got(hca, typed, kept, shown):
     assert mine() == {"section": {"key": kept}}
     outcome = hca("config", "get", "section.key")
     assert (outcome.exit_status, outcome.stdout, outcome.stderr) == (0, shown, "")
+
+
+@pytest.mark.parametrize("words", [["config", "set", "a", "\udcff"], ["config", "set", "a\ud800", "1"]])
+def test_half_a_character_is_refused(hca, words):
+    hca("config", "set", "b", "1")
+    outcome = hca(*words)
+    assert outcome.exit_status == 2
+    assert "can't be written as UTF-8 text; nothing was changed" in outcome.stderr
+    assert mine() == {"b": 1}
+
+
+@pytest.mark.parametrize("name", ["x\ny", " ", "x" * 65])
+def test_nothing_is_written_for_a_profile_without_a_proper_name(hca, name):
+    outcome = hca("--profile", name, "config", "set", "a", "1")
+    assert outcome.exit_status == 2
+    assert "can't be the name of a profile" in outcome.stderr
+    assert not Path(paths.config_file()).exists()
 
 
 def test_a_value_that_begins_with_a_dash_needs_two_of_them(hca):

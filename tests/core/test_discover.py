@@ -89,6 +89,13 @@ def test_metadata_that_is_missing_or_garbage(tmp_path, monkeypatch):
     assert (entry.distribution, entry.version, entry.summary) == ("acme", "unknown", "")
 
 
+def test_nothing_of_a_distribution_moves_a_terminal(tmp_path, monkeypatch):
+    dist(tmp_path, "acme", "[hca.plugins]\nwea\x1b[31mther = a:b\n", summary="red\x1b]0;mine\x07")
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = discover.installed(discover.PLUGINS)["wea\N{REPLACEMENT CHARACTER}[31mther"]
+    assert entry.summary == "red\N{REPLACEMENT CHARACTER}]0;mine\N{REPLACEMENT CHARACTER}"
+
+
 def test_the_first_distribution_of_a_name_hides_the_others(tmp_path, monkeypatch):
     """As Python itself imports the first: an old copy further down the path counts for nothing."""
     dist(tmp_path / "late", "hca_plugin_weather", "[hca.plugins]\nweather = old\nonly_old = old\n", version="1.0")

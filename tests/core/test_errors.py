@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import requests  # noqa: TID253
 
@@ -147,3 +149,17 @@ def test_exit_statuses_of_the_command(hca, dss, code, status):
     assert "some_code: Some title." in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert len([one for one in outcome.stderr.splitlines() if one.startswith("hca: some_code")]) == 1
+
+
+def test_the_next_step_is_a_note_of_the_exception():
+    """Python's own tracebacks, and notebooks, show notes (PEP 678), where nobody looks at `hint`."""
+    error = errors.NotFoundError("it is not there", "look elsewhere")
+    error.add_note("somebody else's")
+    assert error.__notes__ == ["next: look elsewhere", "somebody else's"]
+    error.hint = "ask Ann"
+    assert error.__notes__ == ["somebody else's", "next: ask Ann"]
+    error.hint = None
+    assert error.__notes__ == ["somebody else's"]
+    again = pickle.loads(pickle.dumps(errors.NotFoundError("it is not there", "look elsewhere")))
+    assert (again.hint, again.__notes__) == ("look elsewhere", ["next: look elsewhere"])
+    assert errors.NotFoundError("it is not there").__notes__ == []

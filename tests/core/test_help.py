@@ -38,6 +38,24 @@ def test_it_is_the_help_of_its_group_or_of_what_is_below(hca, typed, meant):
     assert f"Usage: hca {' '.join(meant)} [OPTIONS]" in shown.stdout
 
 
+def test_every_group_has_it_though_it_is_not_listed(hca, plugin):
+    plugin(
+        "weather", commands={"weather": PluginGroup("weather", commands={"today": click.Command("today", help="T.")})}
+    )
+    for typed, meant in {("weather", "help"): ("weather",), ("weather", "help", "today"): ("weather", "today")}.items():
+        shown = hca(*typed)
+        assert (shown.exit_status, shown.stdout, shown.stderr) == (0, hca(*meant, "--help").stdout, "")
+    assert "help" not in hca("weather", "--help").stdout.partition("Commands:")[2]
+    assert hca("config", "help", "get").stdout == hca("config", "get", "--help").stdout
+    assert hca("dss", "help", "get-bundle").stdout == hca("dss", "get-bundle", "--help").stdout
+
+
+def test_a_plugin_s_own_help_is_its_own(hca, plugin):
+    own = click.Command("help", callback=lambda: click.echo("mine"))
+    plugin("weather", commands={"weather": PluginGroup("weather", commands={"help": own})})
+    assert hca("weather", "help").stdout == "mine\n"
+
+
 @pytest.mark.usefixtures("_weather")
 def test_a_word_that_is_no_command_is_a_mistake(hca):
     shown = hca("weather", "help", "tomorrow")

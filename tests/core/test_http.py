@@ -413,6 +413,17 @@ def test_a_change_is_not_carried_to_another_host(service, session, other):
 # Tokens
 
 
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_change_that_may_be_repeated_is_sent_again_where_it_was_sent(service, session, status):
+    service.on("PUT", "/x").redirect("/x", status, retry_after=0.2)
+    service.on("PUT", "/x").reply(json={"done": True})
+    assert session.request("PUT", f"{service.url}/x", json={"a": 1}).json() == {"done": True}
+    assert [one.json() for one in service.asked("PUT", "/x")] == [{"a": 1}] * 2
+    service.on("POST", "/x").redirect("/x", status)
+    with pytest.raises(HCAError, match="redirects a POST"):
+        session.request("POST", f"{service.url}/x", json={"a": 1})
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_token_does_not_follow_a_redirect_to_another_host(service, other, status):
     session = Session(QUICK, token=lambda: "T", token_origin=service.url)
@@ -579,8 +590,9 @@ def test_the_environment_s_certificates_are_honoured(certificate, monkeypatch):
     with LoopbackService(tls=certificate) as secure:
         secure.on("GET", "/x").reply(json={})
         session = Session(QUICK)
-        with pytest.raises(NetworkError, match="no certificate that can be trusted"):
+        with pytest.raises(NetworkError, match="no certificate that can be trusted") as caught:
             session.request("GET", secure.url + "/x")
+        assert "REQUESTS_CA_BUNDLE" in caught.value.hint
         assert secure.requests == []
         session.close()
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate[0])
@@ -611,8 +623,9 @@ def test_no_proxy_is_honoured(service, monkeypatch):
 
 def test_a_proxy_that_is_not_there(monkeypatch):
     monkeypatch.setenv("https_proxy", refused_port())
-    with pytest.raises(NetworkError, match=r"the proxy on the way to https://data\.example\.org"):
+    with pytest.raises(NetworkError, match=r"the proxy on the way to https://data\.example\.org") as caught:
         Session(QUICK).request("GET", "https://data.example.org/x")
+    assert "HTTPS_PROXY" in caught.value.hint
 
 
 # The request itself
@@ -742,6 +755,14 @@ def test_no_proxy_stands_between_this_machine_and_itself(service, monkeypatch):
         service.on("GET", "/x").reply(json={})
         Session(QUICK).request("GET", f"{service.url}/x")
         assert proxy.requests == []
+
+
+@pytest.mark.parametrize("host", ["..", "a..b", "a" * 64 + ".org"])
+def test_a_host_that_can_be_none_is_told(session, service, host):
+    service.on("GET", "/x").redirect(f"https://{host}/x")
+    with pytest.raises(NetworkError, match="is no address that a service can have"):
+        session.request("GET", f"{service.url}/x")
+    assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1:99999/", "http://[::1/", "http://127.0.0.1:abc/"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -11,14 +12,14 @@ import time
 import click
 import pytest
 
-from hca_core import lazy
+from hca_core import discover, lazy
 from hca_core.main import hca as root
 
 # What is typed, and what was probably meant: headings of the tutorials among them (DC-165).
 MEANT = {
     "file-head": "hca dss head-file",
     "head_file": "hca dss head-file",
-    "download": "hca dss download",
+    "download": "hca azul download' or 'hca dss download",
     "create-version": "hca dss create-version",
     "whoamy": "hca auth whoami",
     "get-bundle": "hca dss get-bundle",
@@ -38,7 +39,7 @@ MEANT = {
 def test_did_you_mean(typed, hca):
     outcome = hca(*typed.split())
     assert (outcome.exit_status, outcome.stdout) == (2, "")
-    assert outcome.stderr.startswith(f"hca: No such command {typed.split()[-1]!r}. Did you mean {MEANT[typed]!r}")
+    assert outcome.stderr.startswith(f"hca: No such command {typed.split()[-1]!r}. Did you mean '{MEANT[typed]}'")
     assert "Traceback" not in outcome.stderr
 
 
@@ -57,9 +58,23 @@ def test_an_unknown_command_lists_what_there_is_and_how_to_add_a_plugin(hca):
     outcome = hca("zzz")
     assert outcome.exit_status == 2
     first, second = outcome.stderr.splitlines()
-    assert first.startswith("hca: No such command 'zzz'. There are: auth, cache, clear-hca-cache, completion, config, ")
-    assert first.endswith(" If a plugin has it: pip install hca-plugin-zzz")
+    assert first.startswith("hca: No such command 'zzz'. There are: auth, azul, cache, clear-hca-cache, completion, ")
+    assert first.endswith("upload.")
     assert second == "try 'hca --help'"
+
+
+def test_a_plugin_of_ours_that_is_not_there_is_named(hca, monkeypatch):
+    monkeypatch.setattr(discover, "_scan", functools.cache(lambda path: {}))
+    refused = hca("auth")
+    assert refused.exit_status == 2
+    assert "No such command 'auth'. Its plugin is not installed: pip install hca-plugin-auth\n" in refused.stderr
+
+
+@pytest.mark.parametrize("typed", ["ds", "dsss", "weather", "keyring", "s3", "core", "dss>=1", ""])
+def test_no_other_name_is_to_be_installed(typed, hca):
+    """A mistyped name on the index may be anybody's."""
+    assert discover.installing(typed) is None
+    assert "pip install" not in hca(typed).stderr
     assert "pip install" not in hca("dss", "zzz").stderr
     assert "pip install" not in hca("./x;y").stderr
 

@@ -27,6 +27,8 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl-_"
         ("https://storage.googleapis.com/k?X-Goog-Signature=s3cret", "s3cret"),
         ("https://storage.googleapis.com/k?GoogleAccessId=a&Signature=s3cret&Expires=1", "s3cret"),
         ("https://me:s3cret@h/x", "s3cret"),
+        ("socks5h://me:s3cret@h:1080", "s3cret"),
+        ("https://me:p@s3cret@h/x", "s3cret"),
         (f"token {JWT} refused", "c2lnbmF0dXJl"),
         (f'{{"id_token": "{JWT}"}}', "eyJzdWIiOiIxIn0"),
         ('{"access_token": "s3cret", "expires_in": 5}', "s3cret"),

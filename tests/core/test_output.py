@@ -301,3 +301,49 @@ def test_rows_that_a_query_made_lists_are_cells_without_a_header(show, kind, tex
 def test_plain_values_need_no_header(show, kind):
     assert show(["a", "b"], kind) == "a\nb\n"
     assert show("a", kind) == "a\n"
+
+
+# Formats of plugins
+
+
+@pytest.fixture
+def bullets(plugin):
+    source = "def write(rows, stream):\n    for row in rows:\n        stream.write(f'* {row}\\n')\n"
+    broken = "def write(rows, stream):\n    raise ValueError('no')\n"
+    groups = {"hca.formats": {"bullets": "bullets:write", "bad": "bad:write", "json": "bad:write"}}
+    plugin("acme", entry_points=groups, modules={"bullets": source, "bad": broken})
+
+
+def test_a_format_of_a_plugin(bullets, hca):
+    outcome = hca("config", "list", "--output", "bullets", "--query", "[?key == 'log_level'].key")
+    assert (outcome.exit_status, outcome.stdout) == (0, "* log_level\n")
+    assert "[json|jsonl|yaml|table|tsv|csv|bad|bullets]" in hca("config", "list", "--help").stdout
+
+
+def test_it_gets_the_columns_that_the_command_names(bullets, show):
+    assert show(iter([{"a": 1, "b": 2}, "c"]), "bullets", columns=["b"]) == "* {'b': 2}\n* c\n"
+
+
+def test_our_own_format_wins(bullets, hca):
+    assert hca("config", "list", "--output", "json").json()
+
+
+def test_a_broken_format_is_the_plugins_fault(bullets, hca):
+    outcome = hca("config", "list", "--output", "bad")
+    assert outcome.exit_status == 8
+    assert "plugin 'bad' (hca-plugin-acme 1.0) can't be used: ValueError: no" in outcome.stderr
+
+
+def test_a_format_of_a_plugin_is_completed(bullets, hca):
+    env = {"_HCA_COMPLETE": "bash_complete", "COMP_WORDS": "hca config list --output bul", "COMP_CWORD": "4"}
+    assert hca(env=env).stdout == "plain,bullets\n"
+
+
+def test_a_reader_of_a_plugins_format_may_leave(bullets):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, "-m", "hca_core", "config", "list", "--output", "bullets"]
+    process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(60) == 141

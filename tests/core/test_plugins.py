@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import click
 import pytest
 
 import hca_core
-from hca_core import plugins
+from hca_core import discover, plugins
 from hca_core.errors import PluginError, UsageError
 
 BROKEN = {
@@ -207,7 +210,7 @@ def test_the_table_reads_metadata_only(plugin, hca):
     assert rows["dss"]["location"].endswith("plugins/dss (editable)")
     assert not [name for name in sys.modules if name.endswith("_weather")]
     header = hca("plugins").stdout.splitlines()[0].split()
-    assert header == ["command", "distribution", "version", "state", "location"]
+    assert header == ["command", "distribution", "version", "state"]
 
 
 def test_the_check_tells_the_time_to_import(plugin, hca):
@@ -264,8 +267,8 @@ def test_clients_by_name(plugin, monkeypatch):
     assert type(hca_core.client("dss")).__name__ == "DSSClient"
     with pytest.raises(UsageError) as caught:
         hca_core.client("climate")
-    assert caught.value.message.startswith("no plugin provides 'climate'; installed: auth, dss, ")
-    assert caught.value.hint == "pip install hca-plugin-climate"
+    assert caught.value.message.startswith("no plugin provides 'climate'; installed: auth, azul, dss, ")
+    assert caught.value.hint == "hca plugins"
     monkeypatch.setenv("HCA_PLUGINS_DISABLED", "weather")
     plugins.manager.cache_clear()
     with pytest.raises(UsageError, match="plugin 'weather' is disabled") as caught:
@@ -321,3 +324,36 @@ def test_providers_of_tokens_are_listed_and_checked(plugin, hca):
     assert checked["(credentials) vault"] == "ok"
     assert checked["(credentials) broken"].startswith("broken: ModuleNotFoundError")
     assert checked["(credentials) value"] == "broken: os:sep is not a function"
+
+
+def test_threads_leave_stdout_where_it_is(plugin):
+    source = "def token(meeting):\n    meeting.wait(30)\n    meeting.wait(30)\n"
+    plugin("vault", modules={"vault_of_test": source}, entry_points={"hca.credentials": {"v": "vault_of_test:token"}})
+    plugins.named(discover.installed(discover.CREDENTIALS)["v"])
+    meeting = threading.Barrier(3)
+    mine = sys.stdout
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(plugins.call, discover.CREDENTIALS, "v", meeting) for _ in range(2)]
+        meeting.wait(30)  # both are in the plugin now
+        meanwhile = sys.stdout
+        meeting.wait(30)
+        assert [one.result() for one in asked] == [None, None]
+    assert meanwhile is mine
+    assert sys.stdout is mine
+
+
+def test_a_misspelt_hook_is_told_to_who_types_the_command(plugin, hca):
+    source = "from hca_core import hookimpl\n@hookimpl\ndef hca_commads(): return {'weather': 'x:y'}\n"
+    plugin("weather", source)
+    for _ in range(2):  # what could not be used stays so
+        outcome = hca("weather")
+        assert outcome.exit_status == 8
+        assert "can't be used: there is no hook hca_commads; did you mean hca_commands?" in outcome.stderr
+
+
+def test_an_editable_plugin_is_to_be_mended_where_it_lies(plugin, hca):
+    folder = plugin("weather", "raise RuntimeError('no')")
+    (metadata,) = folder.glob("*.dist-info")
+    origin = {"url": "file:///src/weather", "dir_info": {"editable": True}}
+    (metadata / "direct_url.json").write_text(json.dumps(origin))
+    assert "next: mend it in /src/weather (editable), or pip uninstall hca-plugin-weather" in hca("weather").stderr

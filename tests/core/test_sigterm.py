@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +97,40 @@ def test_who_ignores_it_goes_on_doing_so(sleeper):
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert (process.returncode, told.strip()) == (130, "hca: interrupted")
+
+
+WATCHED = """
+import time
+import click
+from hca_core import hookimpl
+
+@hookimpl
+def hca_commands():
+    return {"sleeper": __name__ + ":sleeper"}
+
+@click.command()
+def sleeper():
+    from hca_core.transfer import events
+    from hca_core.transfer.report import Report
+
+    with events.opened("events.jsonl", Report("data")) as told:
+        told.start("data", None)
+        click.echo("ready")
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "told"), [(signal.SIGTERM, 143, "ended by SIGTERM"), (signal.SIGINT, 130, "interrupted")]
+)
+def test_the_events_of_a_run_tell_the_same_status(plugin, monkeypatch, number, status, told):
+    monkeypatch.setenv("PYTHONPATH", str(plugin("sleeper", WATCHED)))
+    process = subprocess.Popen([sys.executable, "-m", "hca_core", "sleeper"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    last = json.loads(Path("events.jsonl").read_text().splitlines()[-1])
+    assert (process.returncode, last["event"], last["exit_status"], last["error"]) == (status, "end", status, told)
 
 
 def test_a_program_that_calls_it_has_its_own_say(capsys):

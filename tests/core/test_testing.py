@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import http.client
+import io
 import os
 import socket
+import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import click
+import pycurl  # noqa: TID253
 import pytest
 import requests  # noqa: TID253
 
 from hca_core import discover, plugins, testing
 from hca_core.config import HCAConfig
-from hca_core.testing import LoopbackService, reply, run_hca
+from hca_core.testing import LoopbackService, network, reply, run_hca
 
 
 def test_a_sequence_is_given_in_order_and_its_last_answer_repeats(service):
@@ -167,12 +170,15 @@ def test_isolation_and_its_end(tmp_path, monkeypatch):
     monkeypatch.setenv("HCA_DSS_URL", "https://elsewhere.example.org")
     monkeypatch.setenv("https_proxy", "http://proxy.example.org")
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "mine"))
     environment, directory = dict(os.environ), Path.cwd()
     with testing.isolated(tmp_path) as home:
         assert os.path.expanduser("~") == str(home)
-        assert not {"HCA_DSS_URL", "https_proxy", "NO_COLOR"} & os.environ.keys()
+        assert not {"HCA_DSS_URL", "https_proxy", "NO_COLOR", "SOURCE_DATE_EPOCH"} & os.environ.keys()
         assert os.environ["XDG_CONFIG_HOME"].startswith(str(home))
         assert os.environ["XDG_CACHE_HOME"].startswith(str(home))
+        assert os.environ["XDG_DATA_HOME"].startswith(str(home))
         assert Path.cwd() == tmp_path / "work"
         assert list(Path.cwd().iterdir()) == []
         os.environ["HCA_LEFT"] = "over"
@@ -290,3 +296,235 @@ def test_two_plugins_of_one_name_and_the_first_on_the_path(plugin, hca):
 
 def test_run_hca_is_public(hca):
     assert hca is run_hca
+
+
+# Pages, more faults, TLS
+
+
+def test_pages_are_scripted_in_one_line(service):
+    service.on("GET", "/items").fail(503).pages(range(5), size=2, key="bundle.files")
+    with requests.Session() as session:
+        assert session.get(service.url + "/items").status_code == 503
+        for _ in range(2):  # as often as you like
+            url, seen, answers = service.url + "/items?kind=a%20b", [], []
+            while url:
+                answer = session.get(url)
+                answers.append(answer)
+                seen += answer.json()["bundle"]["files"]
+                url = answer.links.get("next", {}).get("url")
+            assert seen == [0, 1, 2, 3, 4]
+            assert [one.status_code for one in answers] == [206, 206, 200]
+            assert {one.headers["X-OpenAPI-Paginated-Content-Key"] for one in answers} == {"bundle.files"}
+    assert {dict(one.query).get("kind") for one in service.requests[1:]} == {"a b"}
+
+
+@pytest.mark.parametrize(("count", "pages"), [(0, 1), (1, 1), (2, 1), (3, 2)])
+def test_the_last_page_has_no_link(service, count, pages):
+    service.on("GET", "/x").pages(list(range(count)), size=2, key="", status=200)
+    answer = requests.get(service.url + "/x", timeout=5)
+    assert answer.json() == list(range(min(count, 2)))
+    assert ("next" in answer.links) == (pages > 1)
+    assert answer.status_code == 200
+    assert "X-OpenAPI-Paginated-Content-Key" not in answer.headers
+
+
+def test_hca_follows_scripted_pages(hca, dss):
+    dss.on("GET", "/v1/bundles/all").pages([{"uuid": "a"}, {"uuid": "b"}, {"uuid": "c"}], size=1, key="bundles")
+    outcome = hca("dss", "get-bundles-all", "--replica", "aws", "--output", "tsv")
+    assert outcome.stdout.split() == ["uuid", "a", "b", "c"]
+
+
+def test_a_reset_connection_is_no_orderly_end(service):
+    service.on("GET", "/x").reset(after_bytes=2, times=2, body=b"abcdef").reply(body=b"abcdef")
+    for kind in (ConnectionResetError, requests.RequestException):
+        if kind is ConnectionResetError:
+            connection = http.client.HTTPConnection(service.url.partition("//")[2], timeout=5)
+            connection.request("GET", "/x")
+            with pytest.raises(kind):
+                connection.getresponse().read()
+            connection.close()
+        else:
+            with pytest.raises(kind):
+                requests.get(service.url + "/x", timeout=5)
+    assert requests.get(service.url + "/x", timeout=5).content == b"abcdef"
+
+
+def test_a_wrong_length_is_declared(service):
+    service.on("GET", "/x").wrong_length(2, body=b"abcdef").wrong_length(9, body=b"abcdef")
+    assert requests.get(service.url + "/x", timeout=5).content == b"ab"
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        requests.get(service.url + "/x", timeout=5)
+
+
+def test_garbage_claims_to_be_json(service):
+    service.on("GET", "/x").garbage().garbage(body=b"{")
+    for _ in range(2):
+        answer = requests.get(service.url + "/x", timeout=5)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+        with pytest.raises(requests.exceptions.JSONDecodeError):
+            answer.json()
+
+
+def test_a_connection_that_hangs_ends_with_the_service():
+    service = LoopbackService()
+    service.on("GET", "/x").hang()
+    with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2]))) as asked:
+        asked.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        service.wait_for(1)
+        asked.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            asked.recv(1)
+        asked.setblocking(True)
+        service.close()
+        assert asked.recv(1) == b""
+
+
+def test_tls_with_a_certificate_made_on_the_fly(isolated_home):
+    for host in ("127.0.0.1", "localhost"):
+        with LoopbackService(host, tls=True) as service:
+            service.on("GET", "/x").reply(body=b"x")
+            assert service.url.startswith(f"https://{host}:")
+            assert requests.get(service.url + "/x", timeout=5, verify=service.certificate).content == b"x"
+            with pytest.raises(requests.exceptions.SSLError):
+                requests.get(service.url + "/x", timeout=5)
+        assert not os.path.exists(service.certificate)
+
+
+def test_a_certificate_that_has_run_out(tmp_path):
+    service = LoopbackService(tls=testing.certificate(tmp_path, days=-1))
+    with service, pytest.raises(requests.exceptions.SSLError, match="expired"):
+        requests.get(service.url, timeout=5, verify=service.certificate)
+
+
+# No way out
+
+
+FOREIGN = ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "8.8.8.8"]
+
+
+@pytest.fixture
+def watch():
+    with network.refused() as watch:
+        yield watch
+
+
+@pytest.mark.parametrize("host", FOREIGN)
+@pytest.mark.parametrize("way", ["connect", "connect_ex", "sendto"])
+def test_other_machines_are_refused(watch, host, way):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
+        arguments = (b"x", (host, 53)) if way == "sendto" else ((host, 53),)
+        with pytest.raises(testing.NetworkRefusedError, match=r"this test wanted to reach .*:53, which is not on this"):
+            getattr(one, way)(*arguments)
+    assert watch.hosts == [f"{host}:53"]
+
+
+def test_names_are_not_looked_up(watch):
+    for name in ("example.org", b"example.org", "localhost.example.org"):
+        with pytest.raises(testing.NetworkRefusedError, match=r"example\.org"):
+            socket.getaddrinfo(name, 443)
+    with pytest.raises(socket.gaierror):
+        socket.getaddrinfo("nothing.invalid", 443)
+    with pytest.raises(testing.NetworkRefusedError):
+        requests.get("https://example.org/", timeout=5)
+
+
+def test_this_machine_is_reached(watch, service, tmp_path):
+    service.on("GET", "/x").reply(body=b"x")
+    port = service.url.rpartition(":")[2]
+    for host in ("127.0.0.1", "localhost"):
+        assert requests.get(f"http://{host}:{port}/x", timeout=5).content == b"x"
+    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as asking:
+        listening.bind(str(tmp_path / "s"))
+        listening.listen()
+        asking.connect(str(tmp_path / "s"))
+    assert watch.hosts == []
+
+
+def test_libcurl_is_watched_too(watch, service):
+    service.on("GET", "/x").reply(body=b"x")
+    taken = io.BytesIO()
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.WRITEDATA, taken)
+    curl.setopt(pycurl.URL, service.url + "/x")
+    curl.perform()
+    assert taken.getvalue() == b"x"
+    curl.setopt(pycurl.URL, "http://192.0.2.1/")
+    with pytest.raises(pycurl.error):
+        curl.perform()
+    curl.close()
+    assert watch.hosts == ["192.0.2.1:80"]
+
+
+def test_everything_is_as_before_at_the_end(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: ["found"])
+    before = socket.getaddrinfo, socket.socket.connect, pycurl.Curl
+    with network.refused() as watch:
+        ours = socket.getaddrinfo
+        assert (ours, socket.socket.connect, pycurl.Curl) != before
+        with pytest.raises(testing.NetworkRefusedError):
+            ours("example.org", 80)
+    assert (socket.getaddrinfo, socket.socket.connect, pycurl.Curl) == before
+    assert ours("example.org", 80) == ["found"]  # a test's own patch, undone later than ours, may bring ours back
+    assert watch.hosts == ["example.org:80"]
+
+
+OUTSIDE = """
+import socket
+import pytest
+
+
+def swallowed():
+    try:
+        socket.create_connection(("192.0.2.1", 80), timeout=0.1)
+    except Exception:
+        pass
+
+
+def test_refused(isolated_home):
+    swallowed()
+
+
+@pytest.mark.network
+def test_allowed(isolated_home):
+    with pytest.raises(OSError):
+        socket.create_connection(("192.0.2.1", 80), timeout=0.1)
+
+
+def test_not_isolated():
+    swallowed()
+"""
+
+
+def test_a_test_that_wanted_to_leave_fails_even_if_nobody_noticed(tmp_path):
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["hca_core.testing"]')
+    (tmp_path / "test_outside.py").write_text(OUTSIDE)
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--strict-markers", f"--basetemp={tmp_path / 't'}"]
+    command = [sys.executable, *words, "-c", os.devnull, str(tmp_path / "test_outside.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert "3 passed, 1 error" in done.stdout, done.stdout
+    assert "this test wanted to reach 192.0.2.1:80" in done.stdout
+    assert "test_outside.py::test_refused" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("::1%lo", True),
+        ("::ffff:127.0.0.1", True),
+        ("0.0.0.0", True),
+        ("dss.localhost", True),
+        (None, True),
+        ("", True),
+        (socket.gethostname(), True),
+        ("::ffff:192.0.2.1", False),
+        ("10.0.0.1", False),
+        ("localhost.example.org", False),
+        ("notlocalhost", False),
+    ],
+)
+def test_what_is_on_this_machine(host, here):
+    assert network.is_here(host) is here

@@ -9,10 +9,11 @@ import pytest
 from hca_core import log
 from hca_core.config import HCAConfig
 from hca_core.credentials import chain, entries
-from hca_core.credentials.bearer import Bearer, profile_of
+from hca_core.credentials.bearer import Bearer
 from hca_core.credentials.entries import Entry
 from hca_core.credentials.values import Credential, Need
 from hca_core.errors import ConfigError, LoginError, PluginError
+from hca_core.profiles import name_of
 
 URL = "https://weather.example.org/v1/swagger.json"
 
@@ -91,7 +92,7 @@ def test_a_token_file_that_cannot_be_used_is_told(monkeypatch, tmp_path, need, c
 
 
 def test_without_a_token_the_next_step_is_told(need):
-    with pytest.raises(LoginError, match=r"login at https://weather\.example\.org$") as told:
+    with pytest.raises(LoginError, match=r"login at https://weather\.example\.org\n") as told:
         Bearer(need)()
     assert told.value.hint == "hca weather login, or set HCA_TOKEN"
     assert told.value.exit_status == 3
@@ -135,14 +136,14 @@ def test_whatever_is_found_is_taken_out_of_messages(monkeypatch, need):
 
 def test_the_profile_of_a_run(monkeypatch):
     config = HCAConfig()
-    assert profile_of(config) == "default"
+    assert name_of(config) == "default"
     monkeypatch.setenv("HCA_PROFILE", "lab")
-    assert profile_of(config) == "lab"
+    assert name_of(config) == "lab"
     config.assign("profile", "said")
-    assert profile_of(config) == "said"
+    assert name_of(config) == "said"
     config.assign("profile", "two\nlines")
     with pytest.raises(ConfigError, match="name of a profile"):
-        profile_of(config)
+        name_of(config)
 
 
 def ask_the_vault(need):

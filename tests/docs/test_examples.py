@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from stores import copy_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,11 +202,13 @@ def _difference(line: int, expected: list[str], file: Path, command: str = "") -
 
 
 @pytest.fixture(scope="session")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def deployment(sample_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One deployment for all pages that do not start their own; the data directory, for `hca local env`."""
     from hca_local import launch
 
-    with launch.private(tmp_path_factory.mktemp("docs") / "data") as launched:
+    data = tmp_path_factory.mktemp("docs") / "data"
+    copy_store(sample_store, data)
+    with launch.private(data) as launched:
         yield str(launched.directory.root)
 
 
@@ -282,7 +285,7 @@ def check_page(page: Path, folder: Path, deployment: str) -> None:
     if not listed:
         return
     code = "\n".join(block.text for block in listed)
-    starts_its_own = re.search(r"hca local (up|run|serve)", code)
+    starts_its_own = re.search(r"hca local (up|serve)", code)  # `run` is for its command only
     needs_service = re.search(r"hca (dss|auth)|(DSS|Auth)Client\(", code) and not starts_its_own
     variables = {}
     if any(Path(written_file(block) or "").name == "pyproject.toml" for block in listed):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import shlex
 import subprocess
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hca_core import hookspecs
 from hca_core.errors import ExitStatus
 from hca_core.http import Policy
 
@@ -25,7 +23,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+WORDS_A_MINUTE = 200
 FENCE = re.compile(r"^ *(```+)(.*)\n((?:.*\n)*?) *\1 *$", re.MULTILINE)
 CODE = [*ROOT.glob("hca_core/**/*.py"), *ROOT.glob("hca/**/*.py"), *ROOT.glob("plugins/*/hca*/**/*.py")]
 
@@ -64,20 +63,36 @@ def test_every_page_is_reached_from_the_index(page: Path) -> None:
     assert page.name == "index.md" or f"({page.name}" in text_of("index.md")
 
 
+@pytest.mark.parametrize(
+    ("minutes", "pages"),
+    [(10, ["index.md", "quickstart.md"]), (20, ["plugins.md", "hooks.md"])],
+    ids=["newcomer", "author"],
+)
+def test_what_to_read_first_takes_no_longer_than_promised(minutes: int, pages: list[str]) -> None:
+    words = sum(len(text_of(page).split()) for page in pages)
+    assert words <= minutes * WORDS_A_MINUTE
+
+
 def test_the_reference_is_what_the_commands_say() -> None:
     command = [sys.executable, str(DOCS / "generate_reference.py"), "--check"]
     assert subprocess.run(command, check=False).returncode == 0, "run: python docs/generate_reference.py"
 
 
-def test_every_hook_has_a_section_and_every_section_a_hook() -> None:
-    hooks = {name for name, value in vars(hookspecs).items() if hasattr(value, f"{hookspecs.PROJECT}_spec")}
-    assert hooks
-    assert set(re.findall(r"^### `(hca_\w+)`$", text_of("plugins.md"), re.MULTILINE)) == hooks
-
-
 def test_every_exit_status_is_told() -> None:
     told = re.findall(r"^\| (\d+) \| `(\w+)` \|", text_of("exit-statuses.md"), re.MULTILINE)
     assert [(int(number), name) for number, name in told] == [(int(one), one.name) for one in ExitStatus]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "folder"),
+    [("The core, by task:", "### The engine", "hca_core"), ("### The engine", "The options of", "hca_core/transfer")],
+)
+def test_every_module_of_the_core_has_its_room(begin: str, end: str, folder: str) -> None:
+    section = text_of("architecture.md").partition(begin)[2].partition(end)[0]
+    firsts = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    modules = {file.stem for file in (ROOT / folder).glob("*.py") if not file.name.startswith("__")}
+    packages = {f"{file.parent.name}/" for file in (ROOT / folder).glob("*/__init__.py")}
+    assert set(re.findall(r"`([\w/]+)`", " ".join(firsts))) == modules | packages
 
 
 def variables_read() -> Iterator[str]:
@@ -109,22 +124,11 @@ def test_every_http_setting_is_told_with_its_default() -> None:
 def test_every_setting_of_a_store_is_told_with_its_default() -> None:
     from hca_local.settings import Settings
 
-    told = re.findall(r"\| `(\w+)` \| (\d+|the last one|none|all)", text_of("guide-own-store.md"))
-    chosen = dict.fromkeys(("port", "s3_port", "shock_port"), "the last one")
+    told = re.findall(r"\| `(\w+)` \| (\d+|the last one|none|all|new)", text_of("guide-own-store.md"))
+    chosen = dict.fromkeys(("port", "s3_port", "shock_port", "azul_port", "service_ports"), "the last one")
     chosen |= dict.fromkeys(("s3_endpoint", "shock_paths"), "none")
     expected = [(one.name, chosen.get(one.name, str(one.default))) for one in fields(Settings)]
     assert sorted(told) == sorted(expected)
-
-
-def test_every_old_command_has_a_new_form() -> None:
-    page = text_of("migrating.md")
-    api = json.loads((ROOT / "plugins/dss/hca_dss/api.json").read_text(encoding="utf-8"))
-    from hca_core import openapi
-
-    for operation in openapi.parse(api).operations.values():
-        assert f"| `hca dss {operation.command}` |" in page
-    for name in ("create-version", "download", "download-manifest", "download-collection", "login", "logout", "upload"):
-        assert f"| `hca dss {name}` |" in page
 
 
 def test_our_plugins_use_what_is_public_and_nothing_else() -> None:

@@ -57,7 +57,7 @@ def test_a_full_disk(shelf, small_disk, download):
 def test_a_read_only_disk(small_disk, download):
     small_disk.remount("ro,size=5m")
     status, err = download()
-    assert (status, err.count("\n")) == (1, 1)
-    assert "Read-only file system" in err
+    assert (status, err.count("\n")) == (1, 2)
+    assert "Read-only file system\nnext: " in err
     small_disk.remount("rw")
     assert download() == (0, "")

@@ -400,7 +400,8 @@ def test_a_run_that_is_ended_is_taken_up_by_the_next(shelf, start_hca, hca, tree
     _, err = process.communicate(timeout=30)
     if number == signal.SIGINT:
         assert time.monotonic() - begun < 3
-        assert (process.returncode, err.strip()) == (ExitStatus.INTERRUPTED, "hca: interrupted")
+        told = "hca: interrupted\nnext: run the same command again: it goes on with what came"
+        assert (process.returncode, err.strip()) == (ExitStatus.INTERRUPTED, told)
     (kept,) = sizes_of_parts(Path("d"))
     assert hca(*bundle_words(bundle, "--download-dir", "d")).exit_status == 0
     asked = [one for one in shelf.service.requests if one.path == f"/blobs/{sha256(big)}"]

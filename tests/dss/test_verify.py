@@ -199,15 +199,14 @@ def test_the_sums_of_a_store_without_directories(shelf, hca, stored):
 def test_names_are_escaped_as_gnu_does(tmp_path):
     import io
 
-    from hca_dss import verify
+    from hca_core.transfer.findings import add_sum
 
     names = ["plain", "new\nline", "back\\slash", "re\rturn", " blank", "both\\\n"]
     stream = io.BytesIO()
     for name in names:
         data = name.encode()
         (tmp_path / name).write_bytes(data)
-        expected = verify._Expected(str(tmp_path / name), len(data), hashlib.sha256(data).hexdigest())
-        verify._add_sum(stream, expected, str(tmp_path))
+        add_sum(stream, str(tmp_path / name), hashlib.sha256(data).hexdigest(), str(tmp_path))
     Path("sums").write_bytes(stream.getvalue())
     done = sha256sum(str(tmp_path), "sums")
     assert (done.returncode, done.stdout.count(": OK")) == (0, len(names)), done

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
+from stores import copy_store
 
 from hca_core import checksums
 from hca_core.testing import LoopbackService, Outcome, run_hca
@@ -78,13 +79,18 @@ def deployed(home: Path, data: Path, *options: str) -> Iterator[Deployed]:
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Deployed]]:
-    """A function that starts a deployment with the options given."""
+def start(sample_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Deployed]]:
+    """A function that starts a deployment with the options given, with the sample dataset unless `--empty` is one."""
     home = tmp_path_factory.mktemp("local-home")
+
+    def started(*options: str) -> Deployed:
+        data = tmp_path_factory.mktemp("deployment") / "data"
+        if "--empty" not in options:
+            copy_store(sample_store, data)
+        return stack.enter_context(deployed(home, data, *options))
+
     with ExitStack() as stack:
-        yield lambda *options: stack.enter_context(
-            deployed(home, tmp_path_factory.mktemp("deployment") / "data", *options)
-        )
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -106,9 +112,10 @@ def _deployed() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def own(sample_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """A deployment for the tests of one module, which may write to it; such modules call it their `deployment`."""
     folder = tmp_path_factory.mktemp("own")
+    copy_store(sample_store, folder / "data")
     with deployed(folder / "home", folder / "data") as started:
         yield started
 
@@ -287,6 +294,13 @@ def token(deployment: Deployed) -> Callable[..., str]:
         return outcome.stdout.strip()
 
     return mint
+
+
+@pytest.fixture
+def nobody(receiver: LoopbackService) -> Iterator[dict[str, str]]:
+    """Settings that lead every request to a service that must not be asked anything."""
+    yield {"HCA_DSS_URL": f"{receiver.url}/v1", "AWS_ENDPOINT_URL_S3": receiver.url}
+    assert receiver.asked() == []
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import shlex
@@ -13,6 +12,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from neighbours import load
 
 from hca_core import checksums
 
@@ -22,6 +22,7 @@ BUCKET = "org-humancellatlas-upload-local"
 PART = checksums.PART_SIZE
 pytestmark = [
     pytest.mark.real_s3,
+    pytest.mark.network,
     pytest.mark.skipif(not ENDPOINT, reason="HCA_TEST_S3_ENDPOINT names no S3 server"),
 ]
 
@@ -186,7 +187,7 @@ def test_the_server_refuses_what_is_not_in_the_area(hca, area, administrator):
 
 
 def test_an_upload_that_was_killed_is_gone_on_with(hca, until, env, area, tree, administrator, tmp_path):
-    faults = _faults()
+    faults = load(Path(__file__).parents[1] / "upload" / "faults.py", "real_upload_faults")
     large = tree / "large.bin"
     with faults.Proxy(ENDPOINT) as proxy:
         upload = json.loads(Path(env["HCA_CONFIG_FILE"]).read_bytes())["upload"] | {"s3_endpoint_url": proxy.url}
@@ -214,15 +215,6 @@ def _parts_noted(env) -> int:
     """Return how many parts `hca` has in its journals: those that S3 has and it has heard of."""
     journals = (Path(env["HOME"]) / ".local/state/hca/upload-areas").glob("*.jsonl")
     return sum(path.read_text().count('"part": [') for path in journals)
-
-
-def _faults():
-    path = Path(__file__).parents[1] / "upload" / "faults.py"
-    specification = importlib.util.spec_from_file_location("real_upload_faults", path)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module  # dataclasses look for it there
-    specification.loader.exec_module(module)
-    return module
 
 
 def test_a_deleted_area_is_emptied(hca, until, area, administrator, tmp_path):

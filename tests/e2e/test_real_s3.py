@@ -14,6 +14,7 @@ ENDPOINT = os.environ.get("HCA_TEST_S3_ENDPOINT", "")
 KEY, SECRET = os.environ.get("HCA_TEST_S3_KEY", ""), os.environ.get("HCA_TEST_S3_SECRET", "")
 pytestmark = [
     pytest.mark.real_s3,
+    pytest.mark.network,
     pytest.mark.skipif(not ENDPOINT, reason="HCA_TEST_S3_ENDPOINT names no S3 server"),
 ]
 

@@ -7,31 +7,20 @@ commands (SH-086); test_shock_files.py looks at the bytes.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import re
 import shutil
-import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
+from neighbours import load
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 
 
-def _load() -> Any:
-    """Return the module beside this one; tests are no package."""
-    specification = importlib.util.spec_from_file_location("shock_curled", Path(__file__).with_name("curled.py"))
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-curled = _load()
+curled = load(Path(__file__).with_name("curled.py"), "shock_curled")
 FASTQ = curled.FASTQ
 OPTIONS = curled.OPTIONS
 USERS = curled.USERS

@@ -5,33 +5,22 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
-import importlib.util
 import io
 import json
 import shutil
 import struct
-import sys
 import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
+from neighbours import load
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 
 
-def _load() -> Any:
-    """Return the module beside this one; tests are no package."""
-    specification = importlib.util.spec_from_file_location("shock_curled", Path(__file__).with_name("curled.py"))
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-curled = _load()
+curled = load(Path(__file__).with_name("curled.py"), "shock_curled")
 FASTQ = curled.FASTQ
 OPTIONS = curled.OPTIONS
 TABLE = curled.TABLE

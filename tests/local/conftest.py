@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
+from stores import copy_store
 
 from hca_core import checksums
 from hca_core.credentials import entries
@@ -47,18 +47,11 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a data directory with the sample dataset that nobody serves, to be copied."""
-    directory = DataDirectory(tmp_path_factory.mktemp("sample") / "data")
-    data_directory.make(directory)
-    data_directory.create_store(directory, sample=True, lasting=False)
-    return directory.root
-
-
-@pytest.fixture(scope="session")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
+def deployment(sample_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
     """Return one deployment with the sample dataset, for tests that only read; blobs are ready at once."""
-    with launch.private(tmp_path_factory.mktemp("deployment") / "data", first_get_redirects=0) as launched:
+    data = tmp_path_factory.mktemp("deployment") / "data"
+    copy_store(sample_store, data)
+    with launch.private(data, first_get_redirects=0) as launched:
         yield launched
 
 
@@ -72,18 +65,10 @@ def launched(sample_store: Path) -> Iterator[Callable[..., Launched]]:
 
         def start(data: Path, *, empty: bool = False, **settings: Any) -> Launched:
             if not empty and not data.exists():
-                shutil.copytree(sample_store, data, copy_function=copy)
+                copy_store(sample_store, data)
             return stack.enter_context(launch.private(data, empty=empty, **settings))
 
         yield start
-
-
-def copy(source: str, target: str) -> None:
-    """Copy a file of a store; blobs never change, so a second link to them does."""
-    if "/blobs/" in source:
-        os.link(source, target)
-    else:
-        shutil.copy(source, target)
 
 
 @pytest.fixture(scope="session")
@@ -109,8 +94,8 @@ def api(deployment: Launched, http: requests.Session) -> Callable[..., requests.
 
 def token_of_first_user(directory: DataDirectory) -> str:
     """Return the token in the credentials file of a data directory."""
-    (entry,) = entries.read(str(directory.credentials), DEFAULT_PROFILE).values()
-    return entry.access_token
+    (token,) = {one.access_token for one in entries.read(str(directory.credentials), DEFAULT_PROFILE).values()}
+    return token
 
 
 class Writing:

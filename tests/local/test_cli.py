@@ -73,6 +73,7 @@ def test_a_day_in_the_life(
     document = json.loads(started.stdout)
     assert document["started"] is True
     assert f'eval "$(hca local env --data {data})"' in started.stderr
+    assert "Services: dss, auth, upload, s3, shock, azul (" in started.stderr
     url = document["url"].removesuffix("/v1")
     assert http.get(f"{url}/internal/health", timeout=30).json() == {"Healthy": True}
     config = data / "config.json"
@@ -95,9 +96,9 @@ def test_a_day_in_the_life(
     found = hca("local", "status", "--data", data, "--output", "json")
     assert found.returncode == 0
     row, *others = json.loads(found.stdout)
-    assert [one["service"] for one in others] == ["auth", "upload", "s3", "shock"]
+    assert [one["service"] for one in others] == ["auth", "upload", "s3", "shock", "azul"]
     assert {one["service"]: one["url"] for one in others}["upload"] == f"{url}/v1"
-    assert list(row) == ["service", "url", "state", "pid", "data", "bundles", "files", "bytes"]
+    assert list(row) == ["service", "url", "state", "pid", "data", "bundles", "files", "bytes", "problem"]
     assert (row["state"], row["pid"], row["data"], row["bundles"]) == ("running", document["pid"], str(data), 72)
     assert row["bytes"] > 10_000_000
 
@@ -239,6 +240,28 @@ def test_the_default_directory_is_the_user_s(hca: Hca, own_home: Path) -> None:
     assert row["data"].startswith(str(own_home))
 
 
+def test_the_commands_are_for_the_deployment_of_the_environment(hca: Hca, data: Path, tmp_path: Path) -> None:
+    hca("local", "up", "--data", data, "--empty")
+    other = {"HCA_LOCAL_DATA": str(tmp_path / "nobody's")}
+    assert hca("local", "status", "--data", data, **other).returncode == 0, "an option counts more"
+    assert hca("local", "status", **other).returncode == 1
+    script = f"""
+        eval "$(hca local env --data {shlex.quote(str(data))})"
+        cd /
+        hca local status --output json --query '[0].[state, data]'
+        hca local logs --lines 1 | grep -c GET
+        hca local down
+        eval "$(hca local env --unset)"
+        echo "${{HCA_LOCAL_DATA-none}}"
+        hca local status --output json --query '[0].data' || true
+    """
+    answered, _, rest = shell(script, environment={"HCA_LOCAL_DATA": ""}).partition("]")
+    assert json.loads(answered + "]") == ["running", str(data)]
+    found, mine, default = rest.split("\n")[1:4]
+    assert (found, mine) == ("1", "")
+    assert default.endswith('/hca/local"'), "an empty variable names nothing"
+
+
 def test_logs(hca: Hca, data: Path, http: requests.Session) -> None:
     missing = hca("local", "logs", "--data", data)
     assert (missing.returncode, "There is no log" in missing.stderr) == (1, True)
@@ -291,6 +314,8 @@ def test_serve_stops_cleanly(data: Path, http: requests.Session, number: int) ->
         (["up", "--shock-paths", "/no such folder"], "is not the absolute path of a directory"),
         (["up", "--shock-reap-seconds", "0"], "--shock-reap-seconds"),
         (["up", "--shock-user", "ann"], "NAME:PASSWORD"),
+        (["up", "--azul-mode", "newest"], "--azul-mode"),
+        (["up", "--azul-wait", "-1"], "--azul-wait"),
         (["run", "--shock-user", "ann:", "--", "true"], "the password of ann is empty"),
         (["serve", "--shock-user", "bob:x", "--shock-user", "ann:a:b"], "the password of ann can't have a colon in it"),
         (["run"], "COMMAND"),

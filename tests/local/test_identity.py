@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from hca_core.credentials import entries
 from hca_core.credentials.values import DEFAULT_PROFILE
+from hca_local import control
 from hca_local.dss import description
 from hca_local.identity.caller import LEEWAY
 from hca_local.identity.issuer import EMAIL_CLAIM, GROUP_CLAIM, PUBLISHED_AUDIENCE, load_key
@@ -170,4 +171,5 @@ def test_the_key_lasts_and_is_secret(launched: Callable[..., Any], tmp_path: Any
     for path in (second.directory.issuer_key, second.directory.credentials, second.directory.s3_key):
         assert path.stat().st_mode & 0o777 == 0o600
     assert token not in second.directory.log.read_text()
-    assert entries.read(str(second.directory.credentials), DEFAULT_PROFILE).keys() == {second.url}
+    azul_url = control.running(second.directory).azul_url
+    assert entries.read(str(second.directory.credentials), DEFAULT_PROFILE).keys() == {second.url, azul_url}

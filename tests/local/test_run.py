@@ -48,7 +48,10 @@ def test_the_command_knows_this_deployment_only(hca: Hca) -> None:
         "HCA_AUTH_URL": "https://auth.example.org",
         "HCA_UPLOAD_URL": "https://upload.example.org",
         "HCA_SHOCK_URL": "https://shock.example.org",
+        "HCA_AZUL_URL": "https://azul.example.org",
+        "HCA_AZUL_MIRROR_URL": "https://mirror.example.org",
         "HCA_CACHE_DIR": "/elsewhere",
+        "HCA_LOCAL_DATA": "/elsewhere",
         "HCA_TOKEN": "for another service",
         "AWS_PROFILE": "mine",
         "AWS_SESSION_TOKEN": "mine",
@@ -56,8 +59,12 @@ def test_the_command_knows_this_deployment_only(hca: Hca) -> None:
     answer = hca("local", "run", "--", sys.executable, "-c", code, **outside)
     seen = json.loads(answer.stdout)
     data = Path(seen["HCA_CONFIG_FILE"]).parent
-    assert set(seen) == {"HCA_CONFIG_FILE", "HCA_CREDENTIALS_FILE", "HCA_CACHE_DIR", "HCA_SHOCK_URL", "count"}
+    ours = {"HCA_CONFIG_FILE", "HCA_CREDENTIALS_FILE", "HCA_CACHE_DIR", "HCA_LOCAL_DATA", "HCA_SHOCK_URL"}
+    ours |= {"HCA_AZUL_URL", "HCA_AZUL_MIRROR_URL"}
+    assert set(seen) == ours | {"count"}
+    assert seen["HCA_LOCAL_DATA"] == str(data)
     assert seen["HCA_SHOCK_URL"].startswith("http://127.0.0.1:")
+    assert seen["HCA_AZUL_MIRROR_URL"] == seen["HCA_AZUL_URL"].replace("127.0.0.1", "localhost") + "/mirror"
     assert Path(seen["HCA_CACHE_DIR"]).is_relative_to(data)
     assert seen["count"] == 69
     assert not data.exists()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from neighbours import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,20 +16,8 @@ if TYPE_CHECKING:
     from hca_shock.client import ShockClient
 
 
-def _load(name: str) -> Any:
-    """Let the module `name` beside this one be imported as `shock_<name>`; tests are no package."""
-    path = Path(__file__).with_name(f"{name}.py")
-    specification = importlib.util.spec_from_file_location(f"shock_{name}", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-servers = _load("servers")
-_load("doubles")
+servers = load(Path(__file__).with_name("servers.py"), "shock_servers")
+load(Path(__file__).with_name("doubles.py"), "shock_doubles")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import email
 import hashlib
-import importlib.util
 import json
 import os
 import socket
@@ -25,6 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from neighbours import load
+
 from hca_local import launch, state
 
 if TYPE_CHECKING:
@@ -37,18 +38,7 @@ BIN = Path(sys.executable).parent
 PATIENCE = 60.0
 
 
-def _faults() -> Any:
-    path = Path(__file__).parent.parent / "upload" / "faults.py"
-    specification = importlib.util.spec_from_file_location("shock_faults", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module  # dataclasses look for it there
-    specification.loader.exec_module(module)
-    return module
-
-
-faults = _faults()
+faults = load(Path(__file__).parent.parent / "upload" / "faults.py", "shock_faults")
 
 
 # Deployments

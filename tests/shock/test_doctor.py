@@ -15,8 +15,8 @@ from hca_shock.client import ShockClient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from hca_core.doctor import Check
     from hca_core.testing import LoopbackService, Outcome
-    from hca_shock.admin.doctor import Check
 
 NOBODYS = "00000000-0000-0000-0000-000000000000"  # node
 NO_NODE = {"status": 404, "data": None, "error": ["Node not found"]}
@@ -204,6 +204,38 @@ def test_unencrypted_logins_are_a_warning(url: str, login: bool, state: str) -> 
 def test_the_exit_status_tells_whether_there_is_a_problem(server: Server, hca: Callable[..., Outcome]) -> None:
     fine = hca("shock", "doctor")
     assert fine.exit_status == 0
-    assert fine.stdout.splitlines()[0].split() == ["name", "state", "text"]
+    assert fine.stdout.splitlines()[0].split() == ["name", "state", "text", "hint"]
     server.takes = False
     assert hca("shock", "--user", "ann:wrong", "doctor").exit_status == 1
+
+
+def everything(hca: Callable[..., Outcome], *words: str) -> dict[str, dict[str, str]]:
+    """Return what `hca doctor` tells of Shock, by name."""
+    rows = hca("doctor", "--service", "shock", "--query", "[?area=='shock']", *words).json()
+    return {row["name"]: row for row in rows}
+
+
+def test_the_doctor_of_everything_asks_the_server_that_is_chosen(
+    server: Server, service: LoopbackService, hca: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HCA_TOKEN", "word-of-mine")
+    rows = everything(hca)
+    assert rows["server"]["text"] == server.url
+    assert {name: row["state"] for name, row in rows.items()} == dict.fromkeys(
+        ("server", "answer", "clock", "login"), "ok"
+    )
+    assert rows["login"]["text"] == "the token comes from HCA_TOKEN"
+    assert [one.headers.get("Authorization") for one in service.requests] == [None]
+    assert set(everything(hca, "--offline")) == {"server"}
+    assert len(service.requests) == 1
+
+
+def test_the_doctor_of_everything_without_a_server(hca: Callable[..., Outcome]) -> None:
+    assert {name: row["state"] for name, row in everything(hca).items()} == {"server": "skipped"}
+
+
+def test_the_doctor_of_everything_and_a_server_that_is_gone(
+    hca: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HCA_SHOCK_URL", "http://127.0.0.1:1")
+    assert "connection refused" in everything(hca)["answer"]["text"]

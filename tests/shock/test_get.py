@@ -247,7 +247,7 @@ def test_a_node_without_a_file_or_with_a_lock(shock: ShockClient, run: Any, tmp_
         shock.get(unfinished, tmp_path / "x")
     node = made(shock)
     shock.edits.lock_file(node.id)
-    with pytest.raises(ShockLockedError, match=f"the file of node {node.id} is locked$"):
+    with pytest.raises(ShockLockedError, match=f"the file of node {node.id} is locked"):
         shock.get(node.id, tmp_path / "x")
     outcome = run("get", node.id, "-o", tmp_path / "x")
     assert (outcome.exit_status, f"hca shock unlock {node.id}" in outcome.stderr) == (1, True)

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from neighbours import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def _load(name: str) -> Any:
-    """Let the module `name` beside this one be imported as `transfer_<name>`; tests are no package."""
-    path = Path(__file__).with_name(f"{name}.py")
-    specification = importlib.util.spec_from_file_location(f"transfer_{name}", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-server_module = _load("server")
-_load("faults")
-tools = _load("tools")
+_HERE = Path(__file__).parent
+server_module = load(_HERE / "server.py", "transfer_server")
+load(_HERE / "faults.py", "transfer_faults")
+tools = load(_HERE / "tools.py", "transfer_tools")
 
 
 @pytest.fixture

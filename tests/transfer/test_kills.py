@@ -62,6 +62,11 @@ def what_is_there_is_right(folder):
             assert data == CONTENTS["/" + name.removeprefix("links/")], f"{name} is there, but wrong"
 
 
+def differing(one, other):
+    """Return the names of files that are not the same in two listings: of the bytes pytest would explain megabytes."""
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
 def run_with(signals, count, nursery, undisturbed, tmp_path):
     """Send signals to runs at random moments until so many have hit; return how runs in which they hit ended."""
     left, took = undisturbed
@@ -83,7 +88,7 @@ def run_with(signals, count, nursery, undisturbed, tmp_path):
             assert time.monotonic() - sent < 20, "it took long to end"
             ends.append(status)
             what_is_there_is_right(folder)
-        assert tools.listing(folder) == left
+        assert differing(tools.listing(folder), left) == []
     assert nursery.said() == ""
     return ends
 
@@ -127,7 +132,7 @@ def test_sixteen_processes_in_one_folder(slow, nursery, undisturbed, tmp_path, r
     slow.requests.clear()
     running = [nursery.start(tmp_path / "got", CONTENTS, links=True) for _ in range(16)]
     assert [nursery.wait(process) for process in running] == [0] * 16, nursery.said()
-    assert tools.listing(tmp_path / "got") == left
+    assert differing(tools.listing(tmp_path / "got"), left) == []
     assert len(slow.requests) <= 16 * len(CONTENTS)
     record("16 processes in one directory", 16, "end state of an undisturbed run")
 
@@ -137,12 +142,17 @@ def test_sixteen_processes_of_which_half_are_killed(nursery, undisturbed, tmp_pa
     rng = random.Random(f"{SEED} half")
     print(f"HCA_FAULT_SEED={SEED}")
     running = [nursery.start(tmp_path / "got", CONTENTS, links=True) for _ in range(16)]
-    for process in rng.sample(running, 8):
+    killed = rng.sample(running, 8)
+    for process in killed:
         time.sleep(rng.uniform(0, took / 8))
         os.kill(process, signal.SIGKILL)
     ends = [nursery.wait(process) for process in running]
     assert set(ends) <= {0, -signal.SIGKILL}, nursery.said()
     what_is_there_is_right(tmp_path / "got")
     assert nursery.wait(nursery.start(tmp_path / "got", CONTENTS, links=True)) == 0
-    assert tools.listing(tmp_path / "got") == left
+    # A process that began a part just when another one had put the whole file into place, and died then, leaves it: a
+    # file that is there costs no look at what lies beside it.
+    late = {name for name in tools.left_over(tmp_path / "got") if any(f"-{one}-" in name for one in killed)}
+    assert set(differing(tools.listing(tmp_path / "got"), left)) == late
+    assert len(late) <= len(killed)
     record("16 processes in one directory, 8 of them killed", 16, "end state of an undisturbed run")

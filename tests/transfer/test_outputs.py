@@ -40,6 +40,13 @@ def test_files_of_the_kind_and_empty_ones_may_be_replaced(tmp_path, kind):
         outputs.check(str(path), "it", kind)
 
 
+@pytest.mark.parametrize(("path", "why"), [("", "its name is empty"), ("-", "standard output is called /dev/stdout")])
+def test_names_that_are_none(path, why, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert refusal(path) == f"the report can't be written to {path}: {why}"
+    outputs.check("./-", "the report", outputs.REPORT)
+
+
 @KINDS
 def test_files_of_other_kinds_stay(tmp_path, kind):
     path = tmp_path / "f"

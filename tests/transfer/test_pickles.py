@@ -103,7 +103,8 @@ def test_every_kind_of_error_comes_back_as_it_went() -> None:
     assert len(listed) > 20
     for kind in listed:
         error: Any = kind.__new__(kind, "what is wrong")
-        vars(error).update(message="what is wrong", hint="do this", exit_status=ExitStatus.NETWORK, report=object())
+        vars(error).update(message="what is wrong", exit_status=ExitStatus.NETWORK, report=object())
+        error.hint = "do this"
         got = same(error)
         assert type(got) is kind
         assert (str(got), got.args, got.hint) == ("what is wrong", ("what is wrong",), "do this")

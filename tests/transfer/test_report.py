@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
-from hca_core.errors import ExitStatus, HCAError, IntegrityError, NetworkError, UsageError
+from hca_core.errors import ExitStatus, HCAError, IntegrityError, LoginError, NetworkError, UsageError
 from hca_core.transfer import Address, Result, Transfer
 from hca_core.transfer.report import MOST_FAILURES, DownloadError, Missing, Report, in_bytes, in_seconds
 
@@ -205,3 +207,45 @@ def test_dry_runs_of_shards_share_a_disk(free, enough):
 def test_what_is_no_report_does_not_merge(documents):
     with pytest.raises(UsageError):
         Report.merge(documents)
+
+
+@dataclass(frozen=True)
+class Place(Address):
+    """A source that says what it is."""
+
+    origin: str = "near"
+
+
+def test_files_are_counted_by_where_they_came_from():
+    report = Report("")
+    assert "sources" not in report.document()
+    for name, status, origin in (("a", "fetched", "near"), ("b", "fetched", "far"), ("c", "present", "")):
+        report.add(Result(Transfer(name, name, Place("http://127.0.0.1:9/")), status, origin=origin))
+    report.add(Result(Transfer("d", "b", Place("http://127.0.0.1:9/")), "fetched", origin="far"))  # counted already
+    assert report.document()["sources"] == {"near": 1, "far": 1}
+    assert report.elsewhere["near"] == 1
+    assert report.done == 4
+    merged = Report.merge([report.document(), report.document(), {"sources": {"third": 1}, "failed": []}])
+    assert merged["sources"] == {"near": 2, "far": 2, "third": 1}
+
+
+def told(*failed: Missing) -> DownloadError:
+    report = Report("", fetched=1)
+    for one in failed:
+        report.missing(one)
+    with pytest.raises(DownloadError) as raised:
+        report.raise_if_failed()
+    return raised.value
+
+
+def test_a_path_is_told_once_though_the_error_has_its_end():
+    lines = told(Missing("d/p/x", IntegrityError("p/x: wrong")), Missing("d/px", IntegrityError("x: wrong"))).message
+    assert lines.splitlines()[1:] == ["  d/p/x: wrong", "  d/px: x: wrong"]
+
+
+def test_the_next_step_is_that_of_all_failures():
+    login = Missing("a", LoginError("no", hint="log in"))
+    assert told(login, login).hint == "log in; then run the same command again: it fetches what is missing"
+    assert told(login, Missing("b", HCAError("no"))).hint.startswith("mend what these lines tell, then")
+    wrong = Missing("c", IntegrityError("wrong"))
+    assert told(wrong, Missing("d", NetworkError("gone"))).hint.endswith("or what lists the files is wrong")

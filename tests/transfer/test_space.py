@@ -71,6 +71,21 @@ def test_a_dry_run_counts_each_target_once_and_writes_nothing(tmp_path):
     assert files_below(tmp_path) == before
 
 
+def test_a_dry_run_counts_by_where_it_would_come_from(tmp_path):
+    @dataclass(frozen=True)
+    class Place(TwoRequests):
+        origin: str = ""
+
+    def at(origin: str, name: str) -> Transfer:
+        return one(tmp_path, b"a", name)._replace(source=Place("http://127.0.0.1:9/x", origin=origin))
+
+    there = at("near", "there")
+    put(there, b"a", sealed=True)
+    wanted = [there, at("far", "a"), at("near", "b"), at("near", "c"), at("near", "c")]
+    document = space.planned(wanted, Report(""), "")
+    assert (document["sources"], document["requests"]) == ({"far": 1, "near": 2}, 6)
+
+
 def test_a_file_that_nobody_promised_is_to_fetch_though_there_is_one(tmp_path):
     transfer = one(tmp_path, b"", digest=None, size=None)
     put(transfer, b"x", sealed=False)

@@ -13,6 +13,7 @@ import time
 import tracemalloc
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -118,6 +119,19 @@ def test_workers_have_other_current_directories_and_make_the_links(
     assert (result.transfer is wanted, result.status, result.linked) == (True, "fetched", "hard")
     assert Path("names/data").read_bytes() == data
     assert os.path.samefile("names/data", "store/data")
+
+
+@dataclass(frozen=True)
+class Place(Address):
+    """A source that says what it is."""
+
+    origin: str = "near"
+
+
+def test_workers_tell_where_the_bytes_came_from(server: Server, threads: Executor, tmp_path: Path) -> None:
+    server.put("/data", b"data")
+    wanted = Transfer("data", str(tmp_path / "data"), Place(f"{server.url}/data"), 4, sha256(b"data"))
+    assert [result.origin for result in fetch_with(threads, [wanted], QUICK)] == ["near"]
 
 
 def test_failures_come_back_as_the_errors_that_they_are(

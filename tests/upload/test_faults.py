@@ -6,7 +6,6 @@ The proxies of faults.py stand between `hca` and a real `hca local`. The first t
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import signal
@@ -23,6 +22,7 @@ import pytest
 import requests  # noqa: TID253
 from botocore.config import Config  # noqa: TID253
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID253
+from neighbours import load
 
 from hca_core import checksums
 from hca_core.checksums import MEBIBYTE
@@ -37,18 +37,7 @@ if TYPE_CHECKING:
     from hca_local.launch import Launched
 
 
-def _load() -> Any:
-    """Return the module beside this one; tests are no package."""
-    specification = importlib.util.spec_from_file_location("upload_faults", Path(__file__).with_name("faults.py"))
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module  # dataclasses look for it there
-    specification.loader.exec_module(module)
-    return module
-
-
-faults = _load()
+faults = load(Path(__file__).with_name("faults.py"), "upload_faults")
 
 BUCKET = "org-humancellatlas-upload-local"
 PART = checksums.PART_SIZE

@@ -25,7 +25,7 @@ class AuthClient(ServiceClient):
     service = "auth"
     packaged = os.path.join(os.path.dirname(__file__), "api.json")
 
-    retired_hint = "the hosted service is retired; 'hca local up' starts one here, HCA_AUTH_URL names another"
+    is_hosted_retired = True
 
     @property
     def get_jwks_json(self) -> BoundOperation:

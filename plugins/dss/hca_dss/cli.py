@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from hca_core.commands import ListOption, Verb, given, make_show, output_options
+from hca_core.commands import LOCAL_PATH, ListOption, Verb, given, make_show, output_options
 from hca_core.context import Hca
 from hca_core.generate import ServiceGroup
 from hca_core.lazy import LazyCommand
@@ -71,7 +71,11 @@ def dss() -> None:
 
 
 DOWNLOAD_DIR = click.option(
-    "--download-dir", default="", help="Where to; made if missing.  [default: current directory]"
+    "--download-dir",
+    type=LOCAL_PATH,
+    default="",
+    metavar="DIR",
+    help="Where to; made if missing.  [default: current directory]",
 )
 
 
@@ -112,8 +116,10 @@ def download(
 
 
 @dss.command("download-manifest", cls=TransferVerb, short_help="Download the files that a manifest lists.")
-@click.option("--manifest", metavar="FILE", help="Tab-separated file with a row for each file.")
-@click.option("--retry-failed", metavar="FILE", help="Instead of a manifest: what an earlier --failures has.")
+@click.option("--manifest", type=LOCAL_PATH, metavar="FILE", help="Tab-separated file with a row for each file.")
+@click.option(
+    "--retry-failed", type=LOCAL_PATH, metavar="FILE", help="Instead of a manifest: what an earlier --failures has."
+)
 @click.option("--replica", type=REPLICAS, help="Replica to download from; a file of failures knows.")
 @click.option("--layout", type=click.Choice(["none", "bundle"]), default="none", show_default=True, help="See above.")
 @click.option("--no-metadata", is_flag=True, help="Take no metadata files (layout bundle).")
@@ -170,9 +176,11 @@ def download_collection(**settings: Any) -> Report:
 
 
 @dss.command("verify", cls=Verb, short_help="Check what was downloaded.")
-@click.argument("directory", default="", metavar="[DIR]")
+@click.argument("directory", default="", metavar="[DIR]", type=LOCAL_PATH)
 @click.option("--ignore-missing", is_flag=True, help="Files of bundles may be missing, as filters leave them out.")
-@click.option("--sums", default="", metavar="FILE", help="Write a file for 'sha256sum -c', run inside DIR.")
+@click.option(
+    "--sums", type=LOCAL_PATH, default="", metavar="FILE", help="Write a file for 'sha256sum -c', run inside DIR."
+)
 @click.option("--jobs", type=click.IntRange(1, 256), help="Files to read side by side.  [default: one for each core]")
 @click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
 @output_options("json")
@@ -197,7 +205,7 @@ def verify(directory: str, ignore_missing: bool, sums: str, jobs: int | None, no
 
 
 @dss.command("upload", cls=Verb, short_help="Make a bundle of a directory.")
-@click.option("--src-dir", required=True, help="The directory.")
+@click.option("--src-dir", type=LOCAL_PATH, metavar="DIR", required=True, help="The directory.")
 @click.option("--replica", type=REPLICAS, required=True, help="Replica to make the bundle on.")
 @click.option("--staging-bucket", required=True, help="S3 bucket of yours that the service may read from.")
 @click.option(

@@ -42,7 +42,7 @@ class DSSClient(ServiceClient):
     service = "dss"
     packaged = os.path.join(os.path.dirname(__file__), "api.json")
 
-    retired_hint = "the hosted service is retired; 'hca local up' starts one here, HCA_DSS_URL names another"
+    is_hosted_retired = True
 
     threads: int = 16
     progress: Callable[[int], None] | None = None

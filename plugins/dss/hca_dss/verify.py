@@ -7,12 +7,13 @@ import os
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, ClassVar, NamedTuple
 
 from hca_core import workers
-from hca_core.errors import IntegrityError, NotFoundError
+from hca_core.errors import NotFoundError
 from hca_core.transfer import filestore, outputs
-from hca_core.transfer.report import counted
+from hca_core.transfer.findings import MOST_LISTED, add_sum
+from hca_core.transfer.findings import Findings as BaseFindings
 from hca_dss.files import DSSFile
 
 if TYPE_CHECKING:
@@ -21,15 +22,13 @@ if TYPE_CHECKING:
     from hca_core.progress import Bar
 
 MANIFEST = "bundle.json"
-MOST_LISTED = 10_000  # problems and extra files that are kept; all are counted
 _BUNDLE = re.compile(
     r"(?P<uuid>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\.(?P<version>[A-Za-z0-9][A-Za-z0-9._-]{0,199})"
 )
-_ESCAPED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}  # as GNU coreutils do
 
 
 @dataclass
-class Findings:
+class Findings(BaseFindings):
     """What was found below a directory: counts, what is wrong, and files that no bundle has."""
 
     directory: str
@@ -40,25 +39,7 @@ class Findings:
     extra_files: int = 0
     wrong: list[dict[str, str]] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
-
-    def note(self, name: str, problem: str) -> None:
-        """Note that something is wrong."""
-        self.wrong_files += 1
-        if len(self.wrong) < MOST_LISTED:
-            self.wrong.append({"file": name, "problem": problem})
-
-    def document(self) -> dict[str, Any]:
-        """Return it as a document."""
-        return {**vars(self), "directory": self.directory or "."}
-
-    def raise_if_wrong(self) -> None:
-        """Raise IntegrityError if something is wrong."""
-        if self.wrong_files:
-            count = counted(self.wrong_files, "file")
-            raise IntegrityError(
-                f"{count} below {self.directory or '.'} {'is' if self.wrong_files == 1 else 'are'} not as it should be",
-                hint="delete what is wrong (in .hca: hca cache verify --remove), then run the download again",
-            )
+    hint: ClassVar[str] = "delete what is wrong (in .hca: hca cache verify --remove), then run the download again"
 
 
 class _Expected(NamedTuple):
@@ -136,10 +117,9 @@ def _stored(directory: str, sums: IO[bytes] | None) -> Iterator[_Expected]:
     for entry in filestore.walk(directory):
         if entry.has_place_of_content:
             one = _Expected(entry.path, entry.found.st_size, entry.sha256)
-            if (
-                entry.kind is filestore.Kind.CONTENT and entry.found.st_nlink == 1
-            ):  # of what has other names the directories of bundles tell
-                _add_sum(sums, one, directory)
+            # Of what has other names the directories of bundles tell.
+            if sums is not None and entry.kind is filestore.Kind.CONTENT and entry.found.st_nlink == 1:
+                add_sum(sums, one.path, one.sha256, directory)
             yield one
 
 
@@ -158,7 +138,8 @@ def _laid_out(findings: Findings, sums: IO[bytes] | None, *, ignore_missing: boo
         for one in bundle:
             if ignore_missing and not os.path.lexists(one.path):
                 continue
-            _add_sum(sums, one, findings.directory)
+            if sums is not None:
+                add_sum(sums, one.path, one.sha256, findings.directory)
             yield one
         _note_extra(findings, folder, {one.path for one in bundle})
 
@@ -197,13 +178,3 @@ def _note_extra(findings: Findings, folder: str, known: set[str]) -> None:
                 findings.extra_files += 1
                 if len(findings.extra) < MOST_LISTED:
                     findings.extra.append(path)
-
-
-def _add_sum(stream: IO[bytes] | None, one: _Expected, directory: str) -> None:
-    """Write a line as `sha256sum` does: names with a backslash or a line's end are escaped, and begin with one."""
-    if stream is None:
-        return
-    name = os.path.relpath(one.path, directory or ".")
-    escaped = "".join(_ESCAPED.get(character, character) for character in name)
-    line = f"{'' if escaped == name else chr(92)}{one.sha256}  {escaped}\n"
-    stream.write(os.fsencode(line))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hca_core.commands import Verb, output_options
+from hca_core.commands import LOCAL_PATH, Verb, output_options
+from hca_core.context import say
 from hca_core.errors import HCAError
 from hca_core.lazy import PluginGroup
 
@@ -34,11 +35,12 @@ _BEHAVIOURS: tuple[tuple[str, str, str, str], ...] = (
     ("callbacks-anywhere", "0|1", "Whether callbacks may leave this machine.", "0"),
     ("read-only", "0|1", "Whether the DSS refuses writing.", "0"),
 )
-# Those of the Shock service, which have their own kinds of values: see `_shock_options`.
+# Those of Shock and of Azul, which have their own kinds of values: see `_shock_options`, `_azul_options`.
 _OF_SHOCK = ("shock_anonymous", "shock_quirks", "shock_paths", "shock_reap_seconds")
+_OF_AZUL = ("azul_mode", "azul_polls", "azul_wait")
 _FROM_ONE = ("url-lifetime", "token-lifetime", "login-lifetime", "upload-key-lifetime", "retry-speedup")
 data_option = click.option(
-    "--data", metavar="DIR", type=click.Path(), help="The data directory.  [default: the one of this user]"
+    "--data", metavar="DIR", type=click.Path(), help="The data directory.  [default: HCA_LOCAL_DATA, or this user's]"
 )
 
 
@@ -50,7 +52,7 @@ def _serving_options(command: Callable[..., Any]) -> Callable[..., Any]:
         options.append(click.option(f"--{name}", type=kind, metavar=value, help=f"{text}  [default: {default}]"))
     endpoint = "S3 server with the staging buckets.  [default: one that is started too]"
     options.append(click.option("--s3-endpoint", metavar="URL", callback=_checked_url, help=endpoint))
-    for option in reversed([*options, *_shock_options()]):
+    for option in reversed([*options, *_shock_options(), *_azul_options()]):
         command = option(command)
     return command
 
@@ -66,8 +68,20 @@ def _shock_options() -> list[Callable[[Any], Any]]:
         click.option("--shock-user", multiple=True, metavar=form, callback=_checked_users, help=user),
         click.option("--shock-anonymous", type=click.Choice(["all", "read", "none"]), help=anonymous),
         click.option("--shock-quirks", type=click.IntRange(0, 1), metavar="0|1", help=quirks),
-        click.option("--shock-paths", metavar="DIR", callback=_checked_paths, help=paths),
+        click.option("--shock-paths", type=LOCAL_PATH, metavar="DIR", callback=_checked_paths, help=paths),
         click.option("--shock-reap-seconds", type=click.IntRange(1), metavar="SECONDS", help=reaping),
+    ]
+
+
+def _azul_options() -> list[Callable[[Any], Any]]:
+    """Return the options of the stand-in for Azul."""
+    mode = "As which Azul it behaves: today's, or that of 2024.  [default: new]"
+    polls = "How often one of its manifests is not ready yet.  [default: 1]"
+    wait = "How much of the hosted service's waiting times it asks for.  [default: 0]"
+    return [
+        click.option("--azul-mode", type=click.Choice(["new", "old"]), help=mode),
+        click.option("--azul-polls", type=click.IntRange(0), metavar="N", help=polls),
+        click.option("--azul-wait", type=click.IntRange(0), metavar="PERCENT", help=wait),
     ]
 
 
@@ -144,13 +158,17 @@ def up(show: Show, data: str | None, **options: Any) -> None:
     directory = _directory(data)
     state, started = control.up(_order(str(directory.root), options))
     if started:
-        click.echo(f"hca local runs at {state.url} on {directory.root}.", err=True)
+        say(f"hca local runs at {state.url} on {directory.root}.")
     else:
-        click.echo(f"hca local is already running at {state.url} on {directory.root}.", err=True)
+        say(f"hca local is already running at {state.url} on {directory.root}.")
         if any(value not in (None, []) and value is not False for value in options.values()):  # 0 is one too
-            click.echo("Options take effect at the next start: hca local down, then up again.", err=True)
+            say("Options take effect at the next start: hca local down, then up again.")
+    others = {"shock": state.shock_url, "azul": state.azul_url}
+    names = ["dss", "auth", "upload", "s3", *(name for name, url in others.items() if url), *state.services]
+    say(f"Services: {', '.join(names)} (hca local status shows where).")
+    _tell_problems(directory)
     where = "" if data is None else f" --data {_quoted(data)}"
-    click.echo(f'Next: eval "$(hca local env{where})"', err=True)
+    say(f'Next: eval "$(hca local env{where})"')
     show(
         {"service": "dss", "url": f"{state.url}/v1", "pid": state.pid, "data": str(directory.root), "started": started}
     )
@@ -168,9 +186,9 @@ def down(data: str | None) -> None:
 
     directory = _directory(data)
     if control.down(directory):
-        click.echo(f"hca local on {directory.root} is stopped.", err=True)
+        say(f"hca local on {directory.root} is stopped.")
     else:
-        click.echo(f"hca local is not running on {directory.root}.", err=True)
+        say(f"hca local is not running on {directory.root}.")
 
 
 @local.command(cls=Verb)
@@ -197,10 +215,13 @@ def status(context: click.Context, /, show: Show, data: str | None) -> None:
         "bundles": found.totals.bundles if found.totals else 0,
         "files": found.totals.files if found.totals else 0,
         "bytes": found.totals.bytes if found.totals else 0,
+        "problem": None,
     }
-    others = (("auth", found.url), ("upload", row["url"]), ("s3", found.s3_url), ("shock", found.shock_url))
-    rows = [dict.fromkeys(row) | {"service": name, "url": url, "state": found.condition} for name, url in others]
-    show([row, *rows], columns=list(row))
+    urls = {"auth": found.url, "upload": row["url"], "s3": found.s3_url}
+    urls |= {"shock": found.shock_url, "azul": found.azul_url}
+    ours = [{"service": name, "url": url, "state": found.condition} for name, url in urls.items()]
+    shown = [row, *(dict.fromkeys(row) | one for one in [*ours, *found.services])]
+    show(shown, columns=list(row))
     context.exit(0 if found.condition == "running" else 1)
 
 
@@ -260,7 +281,7 @@ def seed(show: Show, folders: tuple[str, ...], data: str | None, replica: str, *
         clashes = names.case_clashes([file.name for file in bundle.files])
         if clashes:
             told = ", ".join(clashes)
-            click.echo(f"Warning: in {bundle.folder} these names differ in case only: {told}", err=True)
+            say(f"Warning: in {bundle.folder} these names differ in case only: {told}")
     directory = _directory(data)
     seeding.prepare(directory)
     replicas = REPLICAS if replica == "both" else (replica,)
@@ -313,7 +334,12 @@ def serve(data: str | None, **options: Any) -> None:
     if data_directory.is_store(directory):
         rotate(directory.log)
     order = _order(str(directory.root), options)
-    serving.serve(order, lambda url: click.echo(f"hca local runs at {url} on {directory.root}.", err=True))
+
+    def announce(url: str) -> None:
+        say(f"hca local runs at {url} on {directory.root}.")
+        _tell_problems(directory)
+
+    serving.serve(order, announce)
 
 
 @local.command(cls=Verb, context_settings={"allow_interspersed_args": False})
@@ -335,11 +361,19 @@ def run(context: click.Context, /, command: tuple[str, ...], keep: str | None, *
 
     data = "" if keep is None else str(_directory(keep).root)
     try:
-        exit_status = runner.run(command, _order(data, options))
+        exit_status = runner.run(command, _order(data, options), _tell_problems)
     except runner.CommandError as error:
         click.echo(f"hca: {error}", err=True)
         exit_status = error.exit_status
     context.exit(exit_status)
+
+
+def _tell_problems(directory: DataDirectory) -> None:
+    """Tell what is wrong with the services of plugins in the deployment that serves `directory`."""
+    from hca_local import control
+
+    for sentence in control.problems(control.running(directory)):
+        say(f"hca: {sentence}")
 
 
 def _directory(data: str | None) -> DataDirectory:
@@ -351,7 +385,7 @@ def _directory(data: str | None) -> DataDirectory:
 def _order(data: str, options: dict[str, Any]) -> Order:
     from hca_local.order import Order
 
-    names = (*(one[0].replace("-", "_") for one in _BEHAVIOURS), "s3_endpoint", *_OF_SHOCK)
+    names = (*(one[0].replace("-", "_") for one in _BEHAVIOURS), "s3_endpoint", *_OF_SHOCK, *_OF_AZUL)
     changes = {name: options[name] for name in names}
     users = options["shock_user"]
     return Order(data, port=options.get("port"), empty=options["empty"], changes=changes, shock_users=users)

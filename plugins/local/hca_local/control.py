@@ -7,12 +7,13 @@ import signal
 import sqlite3
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hca_core.errors import HCAError
 from hca_local import data_directory, launch, locking, settings, state
 from hca_local.server.log import rotate
+from hca_local.services.values import HEALTH_PATH
 from hca_local.store import database, reading
 
 if TYPE_CHECKING:
@@ -20,23 +21,29 @@ if TYPE_CHECKING:
 
     from hca_local.data_directory import DataDirectory
     from hca_local.order import Order
-    from hca_local.state import State
+    from hca_local.state import ServiceState, State
     from hca_local.store.reading import Totals
 
 _HEALTH_SECONDS = 10.0
+_SERVICE_SECONDS = 3.0  # one that hangs must not keep who asks for the others
 _INTERVAL = 0.02
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a deployment is: `condition` is running, starting, not answering or stopped."""
+    """How a deployment is: `condition` is running, starting, not answering or stopped.
+
+    `services` are those of plugins: `service`, `url`, `state`, and `problem`, a sentence.
+    """
 
     condition: str
     url: str
     s3_url: str
     shock_url: str
+    azul_url: str
     pid: int | None
     totals: Totals | None
+    services: list[dict[str, str | None]] = field(default_factory=list)
 
 
 def up(order: Order) -> tuple[State, bool]:
@@ -87,11 +94,20 @@ def status(directory: DataDirectory) -> Status:
     totals = _totals(directory) if data_directory.is_store(directory) else None
     found = state.current(directory)
     if found is None:
-        return Status("stopped", "", "", "", None, totals)
+        return Status("stopped", "", "", "", "", None, totals)
     if not found.url:
-        return Status("starting", "", "", "", found.pid or None, totals)
+        return Status("starting", "", "", "", "", found.pid or None, totals)
     condition = "running" if _healthy(found.url) else "not answering"
-    return Status(condition, found.url, found.s3_url, found.shock_url, found.pid, totals)
+    services = [
+        {"service": name, "url": one.url, "state": _condition(one), "problem": one.problem or None}
+        for name, one in sorted(found.services.items())
+    ]
+    return Status(condition, found.url, found.s3_url, found.shock_url, found.azul_url, found.pid, totals, services)
+
+
+def problems(found: State) -> list[str]:
+    """Return what is wrong with the services of plugins of a deployment that runs, a sentence each."""
+    return [one.problem for one in found.services.values() if one.problem]
 
 
 def running(directory: DataDirectory) -> State:
@@ -122,7 +138,7 @@ def renew_credentials(directory: DataDirectory, found: State) -> None:
     own = issuer.Issuer(issuer.load_key(directory.issuer_key), found.url)
     lifetime = settings.load(directory.settings).token_lifetime
     with _readable(directory) as connection:
-        data_directory.write_credentials(directory, own, lifetime, connection, found.shock_url)
+        data_directory.write_credentials(directory, own, lifetime, connection, found.shock_url, found.others)
 
 
 def _totals(directory: DataDirectory) -> Totals:
@@ -145,15 +161,22 @@ def _answers(directory: DataDirectory) -> bool:
     return found is None or bool(found.url and _healthy(found.url))
 
 
-def _healthy(url: str) -> bool:
-    """Tell whether the deployment at `url` says that it is well."""
+def _condition(service: ServiceState) -> str:
+    """Return how a service of a plugin is."""
+    if service.problem:
+        return "broken"
+    return "running" if _healthy(service.url, HEALTH_PATH, _SERVICE_SECONDS) else "not answering"
+
+
+def _healthy(url: str, path: str = "/internal/health", seconds: float = _HEALTH_SECONDS) -> bool:
+    """Tell whether the server at `url` says at `path`, within `seconds`, that it is well."""
     import http.client
     import json
 
     address = url.removeprefix("http://")
     try:
-        with closing(http.client.HTTPConnection(address, timeout=_HEALTH_SECONDS)) as connection:
-            connection.request("GET", "/internal/health")
+        with closing(http.client.HTTPConnection(address, timeout=seconds)) as connection:
+            connection.request("GET", path)
             return bool(json.loads(connection.getresponse().read())["Healthy"])
     except (OSError, http.client.HTTPException, ValueError, LookupError):
         return False

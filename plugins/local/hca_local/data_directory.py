@@ -17,12 +17,15 @@ from hca_core.files import write_atomic
 from hca_local.fusillade import directory as users
 from hca_local.identity import issuer
 from hca_local.s3.keys import Key
+from hca_local.services.values import ServiceDirectory
 from hca_local.store import blobs, database
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
+# Names the data directory that the commands are for; `hca local env` sets it.
+VARIABLE = "HCA_LOCAL_DATA"
 # What may lie in a directory before its store exists: a start that was killed leaves these.
 _BEFORE_THE_STORE = {"lock", "log", "log.1", "state.json"}
 _KEY_SIZE = 32
@@ -81,6 +84,11 @@ class DataDirectory:
         return self.root / "shock"
 
     @property
+    def azul(self) -> Path:
+        """The directory of the stand-in for Azul: the bytes of its files, manifests."""
+        return self.root / "azul"
+
+    @property
     def credentials(self) -> Path:
         """The first users' tokens, for clients."""
         return self.root / "credentials.json"
@@ -115,9 +123,17 @@ class DataDirectory:
         """The cache directory of clients that run privately on this deployment."""
         return self.root / "cache"
 
+    def service(self, name: str) -> ServiceDirectory:
+        """Return the directory of the service `name` of a plugin."""
+        return ServiceDirectory(self.root / "services" / name)
+
 
 def at(path: str | None) -> DataDirectory:
-    """Return the data directory `path`, by default the one below the user's data directory. Raises UsageError."""
+    """Return the data directory `path`; by default that of the deployment that the environment is made for
+    (`hca local env`), or else the one below the user's data directory. Raises UsageError.
+    """
+    if path is None:
+        path = os.environ.get(VARIABLE) or None
     if path is None:
         import platformdirs
 
@@ -259,16 +275,23 @@ def keep_shock_users(directory: DataDirectory, given: Sequence[str]) -> None:
 
 
 def write_credentials(
-    directory: DataDirectory, own: issuer.Issuer, lifetime: int, records: sqlite3.Connection, shock_url: str
+    directory: DataDirectory,
+    own: issuer.Issuer,
+    lifetime: int,
+    records: sqlite3.Connection,
+    shock_url: str,
+    others: Collection[str] = (),
 ) -> None:
     """Write what `hca` logs in with: the first user's token, and for the Shock server that of its first user, if any.
 
-    Parameters: `own` signs the one, which is good for `lifetime` seconds; `records` has the other, for the server at
-    `shock_url`, empty if there is none. Raises OSError, sqlite3.Error.
+    Parameters: `own` signs the one, which is good for `lifetime` seconds, and at the services with the URLs `others`
+    too; `records` has the other, for the server at `shock_url`, empty if there is none. Raises OSError,
+    sqlite3.Error.
     """
     from hca_local.shock import accounts
 
-    found = {own.url: Entry(access_token=own.token(issuer.FIRST_USER, issuer.FIRST_GROUP, lifetime))}
+    entry = Entry(access_token=own.token(issuer.FIRST_USER, issuer.FIRST_GROUP, lifetime))
+    found = dict.fromkeys([own.url, *others], entry)
     token = accounts.first_token(records) if shock_url else None
     if token:
         found[shock_url] = Entry(access_token=token)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import tempfile
@@ -13,13 +12,12 @@ from typing import TYPE_CHECKING
 from hca_local import control, launch, shell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
+    from hca_local.data_directory import DataDirectory
     from hca_local.launch import Launched
     from hca_local.order import Order
-
-_SERVICE_URL = re.compile(r"HCA_.*_URL")
 
 
 class CommandError(Exception):
@@ -30,10 +28,11 @@ class CommandError(Exception):
         self.exit_status = exit_status
 
 
-def run(command: Sequence[str], order: Order) -> int:
+def run(command: Sequence[str], order: Order, started: Callable[[DataDirectory], None]) -> int:
     """Run `command` with the deployment of `order`, a temporary one if its `data` is empty; return the exit status.
 
-    Raises HCAError if the deployment can't be started, CommandError if the command can't.
+    `started` is called with the data directory when the deployment runs. Raises HCAError if the deployment can't be
+    started, CommandError if the command can't.
     """
     temporary = not order.data
     data = order.data or tempfile.mkdtemp(prefix="hca-local-")
@@ -45,6 +44,7 @@ def run(command: Sequence[str], order: Order) -> int:
             launch.remove(data)
         raise
     try:
+        started(launched.directory)
         return _run(command, environment(launched))
     finally:
         launch.stop(launched.process)
@@ -55,14 +55,7 @@ def run(command: Sequence[str], order: Order) -> int:
 def environment(launched: Launched) -> dict[str, str]:
     """Return this process's environment, changed so that `hca` knows the deployment and no other service."""
     directory = launched.directory
-    wanted = shell.variables(directory, control.running(directory))
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not _SERVICE_URL.fullmatch(name) and name != "HCA_TOKEN" and name not in wanted
-    }
-    given = {name: value for name, value in wanted.items() if value is not None}
-    return kept | given | {"HCA_CACHE_DIR": str(directory.cache)}
+    return shell.private(directory, control.running(directory), os.environ)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import sys
 import threading
@@ -16,25 +15,24 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from hca_core.errors import HCAError
-from hca_local import data_directory, locking, settings, state
-from hca_local.server import deployment
+from hca_local import data_directory, locking, settings, shell, state
+from hca_local.server import deployment, listening
 from hca_local.server.application import application
 from hca_local.server.log import ServiceLog
+from hca_local.services.running import ServicesOfPlugins, Surroundings
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from types import FrameType
 
     from hca_local.data_directory import DataDirectory
     from hca_local.order import Order
     from hca_local.server.deployment import Deployment
+    from hca_local.state import State
 
-HOST = "127.0.0.1"
 SHOCK_PORT = 7445  # where clients look for a Shock server on a host without a port
-_BACKLOG = 2048
 _GRACE_SECONDS = 3
-# Longer than clients keep a connection of their pool unused, so that it is they who close it.
-_KEEP_ALIVE_SECONDS = 90
 
 
 def serve(order: Order, announce: Callable[[str], None]) -> None:
@@ -63,30 +61,70 @@ def _serve_locked(directory: DataDirectory, order: Order, announce: Callable[[st
     begun = state.begin(directory)
     wanted = settings.changed(settings.load(directory.settings), order.changes)
     with (
-        _listening(order.port, wanted.port) as listener,
-        _listening(None, wanted.s3_port) as s3_listener,
-        _listening(None, wanted.shock_port, SHOCK_PORT) as shock_listener,
+        listening.listener(order.port, wanted.port) as listener,
+        listening.listener(None, wanted.s3_port) as s3_listener,
+        listening.listener(None, wanted.shock_port, SHOCK_PORT) as shock_listener,
+        listening.listener(None, wanted.azul_port) as azul_listener,
     ):
-        listeners = [listener, s3_listener, shock_listener]
-        port, s3_port, shock_port = (one.getsockname()[1] for one in listeners)
-        wanted = replace(wanted, port=port, s3_port=s3_port, shock_port=shock_port)
+        listeners = [listener, s3_listener, shock_listener, azul_listener]
+        port, s3_port, shock_port, azul_port = (one.getsockname()[1] for one in listeners)
+        wanted = replace(wanted, port=port, s3_port=s3_port, shock_port=shock_port, azul_port=azul_port)
         data_directory.create_store(directory, sample=not order.empty, lasting=not order.temporary)
         data_directory.clean(directory)
         data_directory.keep_shock_users(directory, order.shock_users)
         settings.save(directory.settings, wanted)
         log = ServiceLog(directory.log)
-        url, s3_url = f"http://{HOST}:{port}", wanted.s3_endpoint or f"http://{HOST}:{s3_port}"
-        shock_url = f"http://{HOST}:{shock_port}"
-        served = deployment.opened(directory, wanted, url, s3_url, shock_url, log)
-        data_directory.write_credentials(directory, served.issuer, wanted.token_lifetime, served.records, shock_url)
+        url, *own = (f"http://{listening.HOST}:{one}" for one in (port, s3_port, shock_port, azul_port))
+        found = replace(begun, url=url, s3_url=wanted.s3_endpoint or own[0], shock_url=own[1], azul_url=own[2])
+        served = deployment.opened(directory, wanted, found, log)
+        _tell_clients(served, found)
+        beside = _services_of_plugins(served, found, temporary=order.temporary, log=log)
         server = _server(served, log)
-        state.ready(directory, replace(begun, url=url, s3_url=s3_url, shock_url=shock_url))
         log.line(f"START {url} pid {begun.pid}")
         if order.with_parent:
             threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
-        _run(server, listeners, served, lambda: announce(url))
+
+        def ready() -> None:
+            _keep_ports(served, beside.ports)
+            now = replace(found, services=beside.states)
+            _tell_clients(served, now)
+            state.ready(directory, now)
+            announce(url)
+
+        _run(server, listeners, served, beside, ready)
         log.line("STOP")
         log.close()
+
+
+def _tell_clients(served: Deployment, found: State) -> None:
+    """Write the configuration and the logins for clients of what runs as `found` tells. Raises OSError."""
+    state.tell_clients(served.directory, found)
+    lifetime = served.settings.token_lifetime
+    data_directory.write_credentials(
+        served.directory, served.issuer, lifetime, served.records, found.shock_url, found.others
+    )
+
+
+def _services_of_plugins(served: Deployment, found: State, *, temporary: bool, log: ServiceLog) -> ServicesOfPlugins:
+    """Return the services of plugins for the deployment that runs as `found` tells, to be started."""
+    surroundings = Surroundings(
+        data=str(served.directory.root),
+        url=found.url,
+        temporary=temporary,
+        ports=served.settings.service_ports,
+        environment=shell.private(served.directory, found, os.environ),
+    )
+    beside = ServicesOfPlugins(
+        surroundings, log, lambda: state.ready(served.directory, replace(found, services=beside.states))
+    )
+    return beside
+
+
+def _keep_ports(served: Deployment, ports: dict[str, int]) -> None:
+    """Keep the `ports` of services of plugins for the next start. Raises OSError."""
+    kept = served.settings.service_ports
+    if ports.items() - kept.items():
+        settings.save(served.directory.settings, replace(served.settings, service_ports=kept | ports))
 
 
 def _server(served: Deployment, log: ServiceLog) -> uvicorn.Server:
@@ -98,8 +136,8 @@ def _server(served: Deployment, log: ServiceLog) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        backlog=listening.BACKLOG,
+        timeout_keep_alive=listening.KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     config.load()
@@ -107,9 +145,13 @@ def _server(served: Deployment, log: ServiceLog) -> uvicorn.Server:
 
 
 def _run(
-    server: uvicorn.Server, listeners: list[socket.socket], served: Deployment, announce: Callable[[], None]
+    server: uvicorn.Server,
+    listeners: list[socket.socket],
+    served: Deployment,
+    beside: ServicesOfPlugins,
+    ready: Callable[[], None],
 ) -> None:
-    """Run the event loop until the server is told to stop; `announce` is called when its work has begun."""
+    """Run the event loop until the server is told to stop; `ready` is called when all services take requests."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         # uvicorn handles signals while it runs, and raises them once more when it is done. One that comes before
@@ -121,54 +163,22 @@ def _run(
 
     async def until_stopped() -> None:
         await served.start()
-        announce()
-        await server.serve(sockets=listeners)
-        await served.stop()
+        serving = asyncio.create_task(server.serve(sockets=listeners))
+        starting = asyncio.create_task(beside.start())  # those of plugins may already ask ours
+        await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            if starting.done():
+                starting.result()
+                ready()
+            else:
+                starting.cancel()
+            await serving
+        finally:
+            await beside.stop()
+            await served.stop()
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=listening.loop_factory()) as runner:
         runner.run(until_stopped())
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return the maker of the fastest event loop there is here."""
-    if sys.platform == "win32":
-        return None
-    import uvloop
-
-    return uvloop.new_event_loop
-
-
-def _listening(port: int | None, *preferred: int) -> socket.socket:
-    """Return a listening socket: on `port`, or else on the first of the `preferred` that is free, or else on any.
-
-    A preferred port of 0 is none. Raises HCAError if the wanted port is not free.
-    """
-    if port:
-        try:
-            return _bound(port)
-        except OSError as error:
-            raise HCAError(
-                f"Port {port} can't be used: {error.strerror}.", hint="give another --port, or none"
-            ) from error
-    for one in filter(None, preferred):
-        try:
-            return _bound(one)
-        except OSError:
-            pass  # somebody else has it by now
-    return _bound(0)
-
-
-def _bound(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if os.name != "nt":  # there it would let two servers share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen(_BACKLOG)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
 
 
 def _end_with_input(server: uvicorn.Server) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from hca_core.errors import HCAError
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SHOCK_ANONYMOUS = ("all", "read", "none")
+_KINDS: dict[type, str] = {int: "a whole number", str: "a text", dict: "an object with ports by name"}
+_CHOICES = {"shock_anonymous": ("all", "read", "none"), "azul_mode": ("new", "old")}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class Settings:
     the staging buckets, empty for the deployment's own. Of the Shock service, `shock_anonymous` is what callers without
     a login may do, `all`, `read` or `none`; `shock_quirks` 1 if it has the faults of the hosted ones; `shock_paths` the
     directory with the files that it may make nodes of, empty for none; `shock_reap_seconds` how often nodes that have
-    expired are removed. `port`, `s3_port` and `shock_port` are the ports of the last start.
+    expired are removed. Of Azul, `azul_mode` is `new`, or `old` as it was in October 2024; `azul_polls` is how often a
+    manifest is not ready yet, `azul_wait` how much of the time that the hosted service tells clients to wait in between
+    this one does, in percent. `port`, `s3_port`, `shock_port` and `azul_port` are the ports of the last start,
+    `service_ports` those of plugins' services by name.
     """
 
     first_get_redirects: int = 1
@@ -52,9 +56,14 @@ class Settings:
     shock_quirks: int = 0
     shock_paths: str = ""
     shock_reap_seconds: int = 60
+    azul_mode: str = "new"
+    azul_polls: int = 1
+    azul_wait: int = 0
     port: int = 0
     s3_port: int = 0
     shock_port: int = 0
+    azul_port: int = 0
+    service_ports: dict[str, int] = field(default_factory=dict)
 
 
 def load(path: Path) -> Settings:
@@ -69,15 +78,24 @@ def load(path: Path) -> Settings:
         raise HCAError(f"The settings in {path} are not a JSON object.", hint="correct or delete the file")
     values = {field.name: document[field.name] for field in fields(Settings) if field.name in document}
     for name, value in values.items():
-        wanted = type(getattr(Settings, name))
+        wanted = type(getattr(Settings(), name))
         what = ""
-        if type(value) is not wanted or (wanted is int and value < 0):
-            what = "a whole number" if wanted is int else "a text"
-        elif name == "shock_anonymous" and value not in SHOCK_ANONYMOUS:
-            what = "one of " + ", ".join(SHOCK_ANONYMOUS)
+        if not _is_a(wanted, value):
+            what = _KINDS[wanted]
+        elif value not in _CHOICES.get(name, (value,)):
+            what = "one of " + ", ".join(_CHOICES[name])
         if what:
             raise HCAError(f"The setting {name!r} in {path} is not {what}.", hint="correct or delete the file")
     return Settings(**values)
+
+
+def _is_a(wanted: type, value: Any) -> bool:
+    """Tell whether `value` is of the type `wanted`: a whole number is not negative, an object has ports."""
+    if wanted is dict:
+        return isinstance(value, dict) and all(_is_a(int, port) for port in value.values())
+    if wanted is int:
+        return type(value) is int and value >= 0
+    return type(value) is wanted
 
 
 def save(path: Path, settings: Settings) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 
 from hca_local import data_directory, settings
+from hca_local.azul.storage import hosts
 from hca_local.staging.values import REGION
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 _SAVED = "HCA_LOCAL_SAVED_"
 # Which variables were set, because others of the same names may be the user's own.
 _SET = "HCA_LOCAL_SET"
+_SERVICE_URL = re.compile(r"HCA_.*_URL")
 
 
 def variables(directory: DataDirectory, state: State) -> dict[str, str | None]:
@@ -32,6 +35,11 @@ def variables(directory: DataDirectory, state: State) -> dict[str, str | None]:
         "HCA_DSS_URL": None,
         "HCA_UPLOAD_URL": None,
         "HCA_SHOCK_URL": state.shock_url or None,
+        "HCA_AZUL_TOKEN": None,
+        "HCA_AZUL_URL": state.azul_url or None,
+        "HCA_AZUL_MIRROR_URL": f"{hosts.beside(state.azul_url)}/mirror" if state.azul_url else None,
+        data_directory.VARIABLE: str(directory.root),
+        **{f"HCA_{name.upper()}_URL": one.url for name, one in state.services.items() if one.url},
         "AWS_ENDPOINT_URL_S3": state.s3_url,
     }
     if settings.load(directory.settings).s3_endpoint:
@@ -48,6 +56,21 @@ def variables(directory: DataDirectory, state: State) -> dict[str, str | None]:
         "AWS_PROFILE": None,
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": None,
     }
+
+
+def private(directory: DataDirectory, state: State, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return `environment`, changed so that `hca` knows the deployment that serves `directory` and no other service.
+
+    Raises HCAError, OSError.
+    """
+    wanted = variables(directory, state)
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not _SERVICE_URL.fullmatch(name) and name != "HCA_TOKEN" and name not in wanted
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return kept | given | {"HCA_CACHE_DIR": str(directory.cache)}
 
 
 def use(wanted: Mapping[str, str | None], environment: Mapping[str, str]) -> list[str]:

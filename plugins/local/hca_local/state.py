@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from hca_core import versions
@@ -17,10 +17,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class State:
-    """A serving process: the URL of its services, empty while it starts, and those of its S3 and Shock servers.
+class ServiceState:
+    """A service of a plugin: its `url` if it runs, or the `problem` that it has, a sentence."""
 
-    Processes of former releases write no `shock_url`; one that still runs has no such server.
+    url: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """A serving process: the URL of its services, empty while it starts, and those of its S3, Shock and Azul servers.
+
+    `services` are those of plugins, by name. Processes of former releases write no `shock_url` or `azul_url`; one that
+    still runs has no such server.
     """
 
     pid: int
@@ -28,6 +37,13 @@ class State:
     url: str = ""
     s3_url: str = ""
     shock_url: str = ""
+    azul_url: str = ""
+    services: dict[str, ServiceState] = field(default_factory=dict)
+
+    @property
+    def others(self) -> list[str]:
+        """The URLs besides `url` where tokens of the deployment are good."""
+        return [one for one in (self.azul_url, *(service.url for service in self.services.values())) if one]
 
 
 def begin(directory: DataDirectory) -> State:
@@ -37,11 +53,11 @@ def begin(directory: DataDirectory) -> State:
     return state
 
 
-def ready(directory: DataDirectory, state: State) -> None:
-    """Note that the process of `state` answers at its URLs, also in the configuration for clients. Raises OSError.
+def tell_clients(directory: DataDirectory, state: State) -> None:
+    """Write the configuration for clients of the process of `state`. Raises OSError.
 
-    That tells clients the secret of the upload service too, and is for its owner's eyes only. The Shock server is not
-    in it: HCA_SHOCK_URL is the one place that names that.
+    It holds the secret of the upload service too, and is for its owner's eyes only. The Shock and Azul servers and the
+    services of plugins are not in it: HCA_SHOCK_URL and its like are the one place that names those.
     """
     config = {
         "AuthClient": {"swagger_url": f"{state.url}/swagger.json"},
@@ -53,6 +69,10 @@ def ready(directory: DataDirectory, state: State) -> None:
         },
     }
     write_atomic(directory.config, json.dumps(config, indent=2).encode() + b"\n")
+
+
+def ready(directory: DataDirectory, state: State) -> None:
+    """Note that the process of `state` answers at its URLs. Raises OSError."""
     _write(directory, state)
 
 
@@ -69,8 +89,10 @@ def current(directory: DataDirectory) -> State | None:
     if not locking.is_held(directory.lock):
         return None
     try:
-        return State(**json.loads(directory.state.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        document = json.loads(directory.state.read_bytes())
+        services = {name: ServiceState(**one) for name, one in document.pop("services", {}).items()}
+        return State(**document, services=services)
+    except (OSError, ValueError, TypeError, AttributeError):
         return State(0, "")  # it has the lock and writes its state next
 
 

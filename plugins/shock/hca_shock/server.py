@@ -64,6 +64,7 @@ class Server:
             allow_http=profile.allow_http,
             connections=connections,
             hint="check the network and the URL (--url, --server, HCA_SHOCK_URL; hca shock doctor)",
+            service=config.SECTION,
         )
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from hca_core import answers, http, log
 from hca_core.errors import NetworkError, ServiceError, UsageError
-from hca_core.service import policy_from
+from hca_core.service import policy_from, retired_hint
 from hca_upload.config import SECTION
 from hca_upload.errors import (
     AreaNotWritableError,
@@ -31,7 +31,6 @@ NAMES_A_REQUEST = 100  # how many files one request asks for
 _TRIES = 3  # of an order that may be repeated
 _LONGEST_WAIT = 60.0  # seconds between two of them, whatever the service asks for
 _HOSTED = ".data.humancellatlas.org"
-_RETIRED = "the hosted service is retired; 'hca local up' starts one here, HCA_UPLOAD_URL names another"
 
 
 class ApiClient:
@@ -49,7 +48,8 @@ class ApiClient:
         self.session = http.Session(
             policy_from(config, SECTION, {}),
             allow_http=bool(config.lookup(f"{SECTION}.allow_http", False)),
-            hint=_RETIRED if (urlsplit(self.url).hostname or "").endswith(_HOSTED) else http.Session.HINT,
+            hint=retired_hint(SECTION) if (urlsplit(self.url).hostname or "").endswith(_HOSTED) else http.Session.HINT,
+            service=SECTION,
         )
 
     def close(self) -> None:

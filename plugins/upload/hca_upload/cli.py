@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hca_core.commands import Verb, output_options
+from hca_core.commands import LOCAL_PATH, Verb, output_options
 from hca_core.context import Hca
 from hca_core.errors import ExitStatus
 from hca_core.lazy import PluginGroup
@@ -102,7 +102,7 @@ def select(uri_or_alias: str, show: Show) -> None:
 
 
 @upload.command("files", cls=Verb, short_help="Upload files and directories.")
-@click.argument("upload_paths", nargs=-1, required=True, metavar="UPLOAD_PATHS...")
+@click.argument("upload_paths", nargs=-1, required=True, metavar="UPLOAD_PATHS...", type=LOCAL_PATH)
 @click.option("-t", "--target-filename", metavar="NAME", help="Name of the file in the area; for one file only.")
 @click.option("--file-extension", metavar="EXT", help="Take only files that end so; for directories only.")
 @click.option("--flatten", is_flag=True, help="Leave the directories out of the names.")
@@ -273,7 +273,7 @@ def report(env: str | None, uuid: str | None, output_file_name: str | None, show
 
 
 @upload.command(cls=Verb, short_help="Compare files with those of the selected area.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=LOCAL_PATH)
 @click.option("--file-extension", metavar="EXT", help="Take only files that end so; for directories only.")
 @click.option("--flatten", is_flag=True, help="Leave the directories out of the names.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Files to read side by side.")

@@ -1,6 +1,16 @@
 """The pluggy plugin of the Upload Service: names its parts, imports none of them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hca_core import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hca_core.config import HCAConfig
+    from hca_core.doctor import Check
 
 
 @hookimpl
@@ -23,3 +33,10 @@ def hca_config_defaults() -> dict[str, dict[str, object]]:
             "preprod_api_url_template": "https://upload.{deployment_stage}.data.humancellatlas.org/v1",
         }
     }
+
+
+@hookimpl
+def hca_checks(config: HCAConfig, timeout: float | None) -> Iterator[Check]:
+    from hca_upload.checks import checks
+
+    return checks(config, timeout)

@@ -61,7 +61,9 @@ def test_pages_lead_through_all_journals(events: Api, journaled: Any, http: requ
     assert answer.headers["X-OpenAPI-Paginated-Content-Key"] == "event_streams"
     assert [len(one["events"]) for one in found] == [3, 3, 2]
     assert [event["event_id"] for one in found for event in one["events"]] == journaled.keys
-    assert found == streams(events(per_page=10)), "which is one page"
+    # The addresses are signed anew for each answer.
+    told = [[{**one, "stream_url": ""} for one in some] for some in (found, streams(events(per_page=10)))]
+    assert told[0] == told[1], "which is one page"
     assert events(per_page=3).status_code == 200
 
 

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from neighbours import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def _load() -> Any:
-    """Return the module beside this one; tests are imported by path here, so it has no name to import it by."""
-    specification = importlib.util.spec_from_file_location("served_provider", Path(__file__).with_name("served.py"))
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-helper = _load()
+helper = load(Path(__file__).with_name("served.py"), "served_provider")
 
 
 @pytest.fixture(scope="session")

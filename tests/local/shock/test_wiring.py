@@ -18,6 +18,7 @@ from hca_core.credentials import entries
 from hca_core.credentials.values import DEFAULT_PROFILE
 from hca_local import control, launch, locking, serving, shell, state
 from hca_local.data_directory import DataDirectory
+from hca_local.server import listening
 from hca_local.shock import accounts
 from hca_local.store import database
 
@@ -87,7 +88,7 @@ def test_what_strangers_may_do_is_a_setting(served: Launched, http: requests.Ses
 
 def test_each_service_answers_at_its_own_port_only(served: Launched, http: requests.Session) -> None:
     found = control.running(served.directory)
-    assert len({found.url, found.s3_url, found.shock_url}) == 3
+    assert len({found.url, found.s3_url, found.shock_url, found.azul_url}) == 4
     assert http.get(f"{found.shock_url}/internal/health", timeout=30).status_code == 400
     assert http.get(f"{found.url}/node", timeout=30).status_code == 404
     assert b"<Code>" in http.get(f"{found.s3_url}/node", timeout=30).content
@@ -114,7 +115,7 @@ def test_what_clients_are_told(served: Launched) -> None:
     assert shell.variables(directory, found)["HCA_SHOCK_URL"] == found.shock_url
     assert "shock" not in directory.config.read_text().lower()
     kept = entries.read(str(directory.credentials), DEFAULT_PROFILE)
-    assert set(kept) == {found.url, found.shock_url}
+    assert set(kept) == {found.url, found.shock_url, found.azul_url}
     assert kept[found.shock_url].access_token == token_of(directory, "ann"), "an administrator comes first"
 
 
@@ -183,11 +184,11 @@ def test_without_users_there_is_nothing_to_log_in_with(
 ) -> None:
     directory = launched(tmp_path / "none", empty=True).directory
     found = control.running(directory)
-    assert set(entries.read(str(directory.credentials), DEFAULT_PROFILE)) == {found.url}
+    assert set(entries.read(str(directory.credentials), DEFAULT_PROFILE)) == {found.url, found.azul_url}
     directory.credentials.unlink()
     answer = hca("local", "env", "--data", directory.root)
     assert f"export HCA_SHOCK_URL={found.shock_url}" in answer.stdout.splitlines()
-    assert set(entries.read(str(directory.credentials), DEFAULT_PROFILE)) == {found.url}
+    assert set(entries.read(str(directory.credentials), DEFAULT_PROFILE)) == {found.url, found.azul_url}
     assert owner(http, found.shock_url) == "public"
 
 
@@ -235,12 +236,12 @@ def test_which_port_it_gets() -> None:
         last, usual = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
         numbers = [one.getsockname()[1] for one in (last, usual)]
         usual.close()
-        second = stack.enter_context(serving._listening(None, *numbers))
+        second = stack.enter_context(listening.listener(None, *numbers))
         assert second.getsockname()[1] == numbers[1]
         last.close()
-        first = stack.enter_context(serving._listening(None, *numbers))
+        first = stack.enter_context(listening.listener(None, *numbers))
         assert first.getsockname()[1] == numbers[0]
-        other = stack.enter_context(serving._listening(None, 0, *numbers))
+        other = stack.enter_context(listening.listener(None, 0, *numbers))
         assert other.getsockname()[1] not in (0, *numbers)
     assert serving.SHOCK_PORT == 7445
 

@@ -191,6 +191,7 @@ def test_proxies_and_credentials_of_the_environment_are_not_used(
     assert call(f"{receiver.url}/hook") == 200
 
 
+@pytest.mark.network  # to a name that is longer than names can be: the system asks nobody
 def test_errors_do_not_tell_the_url(receiver: LoopbackService) -> None:
     receiver.on("POST", "/secret-path").drop()
     for url in (f"{receiver.url}/secret-path", "http://127.0.0.1:1/secret-path", f"http://{'a' * 70}/secret-path"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hca_core.commands import Verb, output_options
+from hca_core.context import say
 from hca_core.lazy import PluginGroup
 from hca_local.cli import data_option
 
@@ -38,7 +39,7 @@ def password(show: Show, data: str | None, email: str | None) -> None:
 
     user = email or issuer.FIRST_USER
     found = passwords.password_of(data_directory.at(data), user)
-    click.echo(f"The password of {user}:", err=True)
+    say(f"The password of {user}:")
     show.text(found)
 
 
@@ -85,7 +86,7 @@ def admin(email: str, data: str | None) -> None:
         raise UsageError(f"{email!r} is not an e-mail address that can log in", hint="write it like ada@example.org")
     with _changing(data) as connection:
         directory.make_administrator(connection, user)
-    click.echo(f"{user} is an administrator.", err=True)
+    say(f"{user} is an administrator.")
 
 
 @click.group("service-account", cls=PluginGroup)
@@ -122,7 +123,7 @@ def create(name: str, output_file: str, data: str | None) -> None:
         document = service_accounts.create(connection, name, url)
         # Inside the transaction: an account whose key could not be written is none.
         write_atomic(output_file, (json.dumps(document, indent=2) + "\n").encode(), mode=0o600)
-    click.echo(f"{document['client_email']} may log in; its key is in {output_file}.", err=True)
+    say(f"{document['client_email']} may log in; its key is in {output_file}.")
 
 
 @service_account.command(cls=Verb)
@@ -145,7 +146,7 @@ def trust(key_file: str, data: str | None) -> None:
         raise UsageError(f"{key_file} can't be used as a key file: {reason}") from error
     with _changing(data) as connection:
         account = service_accounts.trust(connection, document if isinstance(document, dict) else {})
-    click.echo(f"{account.email} may log in.", err=True)
+    say(f"{account.email} may log in.")
 
 
 @service_account.command("list", cls=Verb)
@@ -172,7 +173,7 @@ def remove(email: str, kid: str | None, data: str | None) -> None:
     with _changing(data) as connection:
         if not service_accounts.remove(connection, email, kid):
             raise NotFoundError(f"there is no such service account: {email}", hint="hca local service-account list")
-    click.echo(f"{email} may log in no more{' with that key' if kid else ''}.", err=True)
+    say(f"{email} may log in no more{' with that key' if kid else ''}.")
 
 
 def _changing(data: str | None) -> AbstractContextManager[Connection]:

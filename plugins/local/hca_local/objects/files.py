@@ -11,6 +11,7 @@ from hca_local.store import blobs, reading, records
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from hca_core.files import StrPath
     from hca_local.server.deployment import Deployment
 
 _CHUNK = 1024 * 1024
@@ -49,12 +50,15 @@ def content(deployment: Deployment, replica: str, key: str) -> FileContent:
     """Return the content of the object `key` in the checkout bucket of `replica`. Raises LookupError."""
     if key.startswith("bundles/"):
         key = _blob_key(deployment, replica, key)
-    path = blobs.path_of(deployment.directory.blobs, key)
+    return opened(blobs.path_of(deployment.directory.blobs, key), f'"{key.split(".")[2]}"')
+
+
+def opened(path: StrPath, etag: str) -> FileContent:
+    """Return the content of the file `path`, with the quoted `etag`. Raises LookupError if it is not there."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        return FileContent(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), etag)
     except FileNotFoundError:
-        raise LookupError(key) from None
-    return FileContent(descriptor, f'"{key.split(".")[2]}"')
+        raise LookupError(os.fspath(path)) from None
 
 
 def _blob_key(deployment: Deployment, replica: str, key: str) -> str:

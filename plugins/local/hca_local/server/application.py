@@ -1,13 +1,14 @@
-"""The whole of a deployment as one ASGI application: the services on one port, S3 and Shock on two others."""
+"""The whole of a deployment as one ASGI application: the services on one port, S3, Shock and Azul on three others."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from starlette.routing import Router
 
+from hca_local.azul.port import AzulPort
 from hca_local.dss import service
 from hca_local.fusillade import service as fusillade
 from hca_local.identity import provider
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # Wherever it stands, since what finds no route may be meant to.
 _PREAUTH = re.compile("(preauth/+[^/]{0,4})[^/]*", re.IGNORECASE)
+_MANIFEST = re.compile("(manifest/+files/+[^/]{0,4})[^/]*", re.IGNORECASE)
 
 
 def application(deployment: Deployment, log: ServiceLog) -> ASGIApp:
@@ -40,8 +42,9 @@ def application(deployment: Deployment, log: ServiceLog) -> ASGIApp:
     gateway = Gateway(api, ObjectService(deployment), log, read_only=_of_the_dss(deployment))
     buckets = gateway if deployment.buckets is None else Logged(deployment.buckets, log)
     shock = Logged(ShockApplication(deployment.shock), log, ShockExchange)
+    atlas = Logged(AzulPort(deployment.azul), log, AzulExchange)
     ports = deployment.settings
-    return Ports({ports.port: gateway, ports.s3_port: buckets, ports.shock_port: shock})
+    return Ports({ports.port: gateway, ports.s3_port: buckets, ports.shock_port: shock, ports.azul_port: atlas})
 
 
 def _of_the_dss(deployment: Deployment) -> Callable[[str], bool] | None:
@@ -79,14 +82,31 @@ class Logged:
             exchange.end()
 
 
-class ShockExchange(Exchange):
-    """A request to Shock, in the log without the secret of a pre-authorized URL but for its start."""
+class SecretPathExchange(Exchange):
+    """A request in the log without the secret in its path but for its start.
+
+    `secret` finds one: its first group is what is shown.
+    """
+
+    secret: ClassVar[re.Pattern[str]]
 
     def __init__(self, scope: Scope, send: Send, extra: list[tuple[bytes, bytes]], log: ServiceLog) -> None:
         path: str = scope["path"]
-        shown = _PREAUTH.sub(r"\1...", path)
+        shown = self.secret.sub(r"\1...", path)
         logged = scope if shown == path else {**scope, "raw_path": quote(shown).encode()}
         super().__init__(logged, send, extra, log)
 
     def _is_retried(self) -> bool:
-        return False  # Shock has no word for "later", and answers 500 to much that will never go well
+        return False
+
+
+class ShockExchange(SecretPathExchange):
+    """A request to Shock, which has pre-authorized URLs, and no word for "later": it answers 500 to much."""
+
+    secret = _PREAUTH
+
+
+class AzulExchange(SecretPathExchange):
+    """A request to Azul, whose manifests may be read by whoever has their addresses; it tells itself when to retry."""
+
+    secret = _MANIFEST

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hca_local import data_directory
+from hca_local.azul.access import Door
+from hca_local.azul.azul import Azul
 from hca_local.checking_out import CheckoutJobs
 from hca_local.copying import Copier
 from hca_local.fusillade import directory as users
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from hca_local.server.log import ServiceLog
     from hca_local.settings import Settings
     from hca_local.staging.values import Sources
+    from hca_local.state import State
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Deployment:
     searcher: Searcher
     uploads: Uploads
     shock: Shock
+    azul: Azul
     buckets: S3Service | None
 
     def is_enabled(self, email: str) -> bool:
@@ -105,13 +109,12 @@ class Deployment:
         self.records.close()
 
 
-def opened(
-    directory: DataDirectory, settings: Settings, url: str, s3_url: str, shock_url: str, log: ServiceLog
-) -> Deployment:
-    """Return the deployment of a data directory whose store exists, to be served at `url`, and Shock at `shock_url`.
+def opened(directory: DataDirectory, settings: Settings, found: State, log: ServiceLog) -> Deployment:
+    """Return the deployment of a data directory whose store exists, to be served where `found` tells.
 
-    Parameters: `s3_url` is the S3 server that files are registered from. Raises OSError, sqlite3.Error, ValueError.
+    Files are registered from its S3 server. Raises OSError, sqlite3.Error, ValueError.
     """
+    url, s3_url = found.url, found.s3_url
     records = database.connect(directory.store)
     writer = Writer(lambda: database.connect(directory.store))
     ground = Ground(directory.blobs, url, settings.replica_delay)
@@ -158,6 +161,19 @@ def opened(
         courier=courier,
         searcher=Searcher(directory.store),
         uploads=uploads,
-        shock=Shock(directory.shock, records, writer, directory.store, settings, log, shock_url),
+        shock=Shock(directory.shock, records, writer, directory.store, settings, log, found.shock_url),
+        azul=_azul(directory, settings, records, callers, log, found.azul_url),
         buckets=buckets,
     )
+
+
+def _azul(
+    directory: DataDirectory, settings: Settings, records: Connection, callers: Callers, log: ServiceLog, url: str
+) -> Azul:
+    """Return the stand-in for Azul, to be served at `url`; it knows the users in `records`."""
+    door = Door(
+        callers,
+        lambda email: users.is_enabled(records, email),
+        lambda email: ADMIN_ROLE in users.roles_of(records, email),
+    )
+    return Azul(directory.azul, settings, door, log, url, data_directory.signing_key(directory))

@@ -24,6 +24,8 @@ _PAGE = """<!DOCTYPE html>
 <li>Users, groups and policies: <code>/v1/user</code> and others, described by
 <a href="/swagger.json">/swagger.json</a>; logins: <a href="/.well-known/openid-configuration">OpenID Connect</a></li>
 <li>Upload areas: <code>/v1/area</code>; <code>hca local area</code> lists them</li>
+<li>At ports of their own, which <code>hca local status</code> tells: S3, Shock, and a stand-in for Azul with invented
+data</li>
 <li><a href="/internal/health">/internal/health</a>, <a href="/version">/version</a></li>
 </ul>
 <p>In a shell: <code>eval "$(hca local env)"</code>, then <code>hca dss --help</code>. To log in in a browser:

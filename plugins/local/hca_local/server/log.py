@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 10 * 1024 * 1024
 _SECRETS = re.compile(
-    r"((?:^|&)(?:(?:X-Amz-)?Signature|X-Amz-Security-Token|(?:\w+_)?(?:token|code|secret|password)|state|nonce|code_challenge)=)[^&]*",
+    r"((?:^|&)(?:(?:X-(?:Amz|Goog)-)?Signature|X-Amz-Security-Token|"
+    r"(?:\w+_)?(?:token|code|secret|password)|state|nonce|code_challenge)=)[^&]*",
     re.IGNORECASE,
 )
 # Name and password of a URL in a value: what stands before the last @ of its first part. Every sign may be encoded,
@@ -39,6 +40,18 @@ class ServiceLog:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+
+class NamedLog(ServiceLog):
+    """An open log file in which a service of a plugin begins its lines with its `name`."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        super().__init__(path)
+        self._name = name
+
+    def line(self, text: str) -> None:
+        """Append one line with the time and the name before it."""
+        super().line(f"{self._name}: {text}")
 
 
 def rotate(path: Path) -> None:

@@ -6,10 +6,10 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from starlette.responses import Response
 
 
 class ProblemError(Exception):
@@ -54,4 +54,6 @@ def timed_out() -> Response:
 
 
 def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None) -> Response:
+    from starlette.responses import Response  # `hca local env` and others know these errors, and answer nobody
+
     return Response(json.dumps(body), status, headers, media_type="application/problem+json")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hca_core.commands import Verb, output_options
+from hca_core.context import say
 from hca_core.lazy import PluginGroup
 from hca_local.cli import data_option
 
@@ -91,11 +92,11 @@ def remove(name: str, data: str | None) -> None:
     with _changing(data) as connection:
         if not accounts.remove(connection, name):
             raise _unknown(name)
-    click.echo(f"{name} may log in no more.", err=True)
+    say(f"{name} may log in no more.")
     found = state.current(directory)
     if found is not None and found.url:
         control.renew_credentials(directory, found)  # they may hold this token
-        click.echo("What the service has let in within the last hour it lets in until that is over.", err=True)
+        say("What the service has let in within the last hour it lets in until that is over.")
 
 
 def _unknown(name: str) -> Exception:

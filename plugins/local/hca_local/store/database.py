@@ -17,12 +17,13 @@ BUSY_SECONDS = 30.0
 _OLDEST_FORMAT = 2
 
 
-def connect(path: Path, *, durable: bool = True) -> sqlite3.Connection:
+def connect(path: Path, *, durable: bool = True, any_thread: bool = False) -> sqlite3.Connection:
     """Open the database at `path` for reading and writing; transactions are begun by `transaction` only.
 
-    Parameters: `durable` makes a commit wait until it is on disk. Raises sqlite3.Error.
+    Parameters: `durable` makes a commit wait until it is on disk; `any_thread` lets several threads use it, one at a
+    time. Raises sqlite3.Error.
     """
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=not any_thread)
     connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     connection.execute("PRAGMA foreign_keys=ON")
     return connection

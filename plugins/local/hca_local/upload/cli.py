@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hca_core.commands import Verb, output_options
+from hca_core.context import say
 from hca_core.lazy import PluginGroup
 from hca_local.cli import data_option
 
@@ -68,7 +69,7 @@ def hold(kind: str, at: str, data: str | None) -> None:
         raise UsageError(f"{kind} can't be held at {at}", hint=f"--at {' or --at '.join(holds.STATUSES[kind])}")
     with data_directory.changing(data_directory.at(data)) as connection:
         holds.hold(connection, kind, at)
-    click.echo(f"From now on {kind} stay {at}. Next: hca local area release {kind}", err=True)
+    say(f"From now on {kind} stay {at}. Next: hca local area release {kind}")
 
 
 @area.command(cls=Verb)
@@ -87,7 +88,7 @@ def release(kind: str, data: str | None) -> None:
     with data_directory.changing(data_directory.at(data)) as connection:
         for one in kinds:
             holds.release(connection, one)
-    click.echo(f"{' and '.join(kinds).capitalize()} go on.", err=True)
+    say(f"{' and '.join(kinds).capitalize()} go on.")
 
 
 @area.command(cls=Verb)
@@ -129,4 +130,4 @@ def _change(data: str | None, uuid: str, before: str, wanted: str) -> None:
         if found not in (before, wanted):
             raise HCAError(f"The area {uuid} is {found} and can't be {wanted} any more.")
         areas.set_status(connection, uuid, wanted)
-    click.echo(f"The area {uuid} is {wanted}.", err=True)
+    say(f"The area {uuid} is {wanted}.")

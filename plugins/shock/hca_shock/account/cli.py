@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hca_core.commands import Verb, output_options, text_of
-from hca_core.context import Hca
+from hca_core.context import Hca, say
 from hca_core.errors import LoginError, UsageError
 from hca_shock.cli import asked_password, chosen, client
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hca_core.output import Show
 
 
-@click.command(cls=Verb)
+@click.command(cls=Verb, any_profile=True)
 @click.option("--access-token", metavar="TOKEN", help="Keep this token; @FILE or - (stdin) reads it.")
 @click.pass_context
 def login(ctx: click.Context, access_token: str | None) -> None:
@@ -47,7 +47,7 @@ def login(ctx: click.Context, access_token: str | None) -> None:
     profile = config.profile(settings, chosen().url, chosen().server)
     with logins.checked(profile, settings, token) as server:
         signing_in.keep_token(server.need, token, terminal.talk(), use_keyring=bearer.uses_keyring(settings))
-        click.echo(f"The login at {server.url} is kept.", err=True)
+        say(f"The login at {server.url} is kept.")
 
 
 @click.command(cls=Verb)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from hca_shock.admin.doctor import Check
+    from hca_core.doctor import Check
     from hca_shock.admin.locks import Locked
     from hca_shock.node import Node
     from hca_shock.server import Server

@@ -33,7 +33,7 @@ def doctor(show: Show) -> int:
     """
     with client() as shock:
         found = shock.admin.doctor()
-    show([asdict(check) for check in found], columns=("name", "state", "text"))
+    show([asdict(check) for check in found], columns=("name", "state", "text", "hint"))
     return ExitStatus.ERROR if any(check.state == "problem" for check in found) else ExitStatus.DONE
 
 

@@ -6,9 +6,10 @@ import json
 import time
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hca_core import durations, urls
+from hca_core.doctor import Check
 from hca_core.errors import HCAError, one_line
 from hca_shock import config, dialect
 from hca_shock.account import logins
@@ -25,15 +26,6 @@ _MOST_SKEW = 120.0  # seconds by which two clocks may differ
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing that was looked at: `state` is ok, warning or problem, `text` a sentence."""
-
-    name: str
-    state: Literal["ok", "warning", "problem"]
-    text: str
-
-
-@dataclass(frozen=True)
 class _Description:
     """How a server describes itself, and how far its clock is ahead of ours in seconds (None if it does not tell)."""
 
@@ -46,8 +38,7 @@ def examine(server: Server) -> list[Check]:
     try:
         described = _described(server)
     except HCAError as error:
-        told = f"{error.message}; {error.hint}" if error.hint else error.message
-        return [Check("reachable", "problem", told)]
+        return [Check("reachable", "problem", error.message, error.hint or "")]
     checks = [Check("reachable", "ok", f"{server.url} answers"), *_checks(server, described)]
     return [replace(check, text=one_line(check.text)) for check in checks]
 

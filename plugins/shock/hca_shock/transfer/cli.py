@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hca_core.commands import Verb, output_options, parse_json, text_of
+from hca_core.commands import LOCAL_PATH, Verb, output_options, parse_json, text_of
 from hca_core.errors import UsageError
 from hca_shock.cli import client
 
@@ -72,7 +72,12 @@ def _made(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--concat", metavar="ID,ID,...", help="Show the files of nodes as one, in this order."),
         click.option("--subset-of", metavar="ID", help="Take some records of a node's file."),
         click.option("--index", metavar="NAME", help="With --subset-of: the index that counts the records."),
-        click.option("--units", metavar="FILE", help="With --subset-of: the numbers of the records, a line each."),
+        click.option(
+            "--units",
+            type=LOCAL_PATH,
+            metavar="FILE",
+            help="With --subset-of: the numbers of the records, a line each.",
+        ),
         click.option("--unpack", metavar="ID", help="Make a node of each file in an archive."),
         click.option(
             "--archive-format",
@@ -167,8 +172,17 @@ def put(
 
 @click.command(cls=Verb, short_help="Download files of nodes, verified.")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@click.option("-o", "--to", "output_file", metavar="FILE", help="Write the only file here.  [default: its own name]")
-@click.option("-d", "--directory", metavar="DIR", default=".", help="Write the files there.  [default: here]")
+@click.option(
+    "-o",
+    "--to",
+    "output_file",
+    type=LOCAL_PATH,
+    metavar="FILE",
+    help="Write the only file here.  [default: its own name]",
+)
+@click.option(
+    "-d", "--directory", type=LOCAL_PATH, metavar="DIR", default=".", help="Write the files there.  [default: here]"
+)
 @click.option("--by-id", is_flag=True, help="Call the files as their nodes.")
 @click.option("--force", is_flag=True, help="Replace files that have another content.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Files to fetch side by side.")

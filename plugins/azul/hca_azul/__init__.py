@@ -1,0 +1,1 @@
+"""Azul, the data browser's service of the Human Cell Atlas, for hca."""

@@ -1,0 +1,1 @@
+"""Citations of projects: what a paper that uses their data names."""

@@ -1,0 +1,232 @@
+"""Where files go below the download directory: layouts, and what becomes of two files that want one place."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import string
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from hca_azul.download import naming
+from hca_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hca_azul.rows import Row
+
+LAYOUTS = ("none", "bundle", "flat", "project")
+RECORDED = "recorded"  # the places that an earlier run, or a lock file, noted in `extra["place"]`
+_COLUMNS = {
+    "donor": "donor_organism.biomaterial_core.biomaterial_id",
+    "sample": "sample.biomaterial_core.biomaterial_id",
+    "organ": "specimen_from_organism.organ",
+    "species": "donor_organism.genus_species",
+    "library": "library_preparation_protocol.library_construction_approach",
+    "suspension": "cell_suspension.biomaterial_core.biomaterial_id",
+}
+FIELDS = ("bundle", "format", "name", "project", "project_id", "read_index", "sha256", "uuid", "version", *_COLUMNS)
+_FOLDER = b"folder"  # what is at the place of one, in the place of a content
+_SEVERAL = "several"  # values of one field: files of several donors are in no folder of one of them
+
+
+def check_layout(layout: str) -> None:
+    """Raise UsageError unless `layout` is one of LAYOUTS, or a template such as {organ}/{donor}/{name}."""
+    if layout in (*LAYOUTS, RECORDED):
+        return
+    if "{" not in layout:
+        raise UsageError(f"there is no layout {layout!r}", hint=f"one of {', '.join(LAYOUTS)}, or {{project}}/{{name}}")
+    try:
+        parsed = [field for _, field, spec, how in string.Formatter().parse(layout) if field is not None]
+        plain = not any(spec or how for _, field, spec, how in string.Formatter().parse(layout) if field is not None)
+    except ValueError as error:
+        raise UsageError(f"the layout {layout!r} can't be read: {error}") from error
+    unknown = [field for field in parsed if field not in FIELDS]
+    if unknown or not plain:
+        raise UsageError(f"the layout {layout!r} has no field of ours: {{{(unknown or parsed)[0]}}}",
+                         hint=f"fields are {', '.join(FIELDS)}")  # fmt: skip
+    if naming.sanitised(layout.format_map(dict.fromkeys(FIELDS, "x"))) is None:
+        raise UsageError(f"the layout {layout!r} is no path below the download directory", hint="{project}/{name}")
+    if not {"name", "uuid", "sha256"} & set(parsed):
+        raise UsageError(f"the layout {layout!r} gives many files one place", hint="end it with /{name}")
+
+
+def place_of(row: Row, layout: str) -> str:
+    """Return the path of a row below the download directory, with `/`; "" for layout none.
+
+    The layout is one that `check_layout` takes.
+    """
+    if layout == "none":
+        return ""
+    if layout == RECORDED:
+        return _value(row.extra.get("place", ()))
+    name = naming.safe(row.name, _identity(row))
+    if layout == "flat":
+        return naming.safe(name.replace("/", "_"), _identity(row))
+    if layout == "bundle":  # that of the service's own: the greatest version, then UUID (contract §7)
+        return f"{_bundle(row)}/{name}"
+    if layout == "project":
+        project = row.project or row.project_id
+        return f"{naming.part(project)}/{name}" if project else name
+    return _filled(row, layout, name)
+
+
+def is_renamed(row: Row, place: str, layout: str) -> bool:
+    """Tell whether the `place` of a row has another name than it is listed with, though its layout has names."""
+    if not place or not row.name or layout == RECORDED or ("{" in layout and "{name}" not in layout):
+        return False
+    name = row.name.replace("/", "_") if layout == "flat" else row.name
+    return not f"/{place}".endswith(f"/{name}")
+
+
+def resolved(rows: Iterable[Row], layout: str) -> Iterator[tuple[Row, str]]:
+    """Yield each file of `rows` once with its place; see `Places`."""
+    yield from Places(rows, layout)
+
+
+class Places:
+    """Each file of `rows` once with its place, as often as somebody goes through them.
+
+    Where files of different content want one place (or such that differ in upper and lower case only), all of them get
+    a part of their UUID into the name, so that names do not depend on the order of rows; so does a file whose name
+    others have for a folder. Memory does not grow with the rows: what is known of them is in a temporary file. All rows
+    are looked at once here, and again only if some want one place.
+
+    `files` is how many there are, `size` their bytes. Raises UsageError for a layout that can't be.
+    """
+
+    def __init__(self, rows: Iterable[Row], layout: str) -> None:
+        check_layout(layout)
+        self._rows = rows
+        self._layout = layout
+        self.files = self.size = 0
+        self._repeats = False  # whether there are rows of one file
+        self._clashes: set[bytes] = set()
+        with _known() as known:
+            new = _wanted_twice(known, ((row, place_of(row, layout)) for row in self._counted(known)))
+            while new:
+                self._clashes |= new
+                new = _wanted_twice(known, self._moved()) - self._clashes
+
+    def __iter__(self) -> Iterator[tuple[Row, str]]:
+        with _known() as known:
+            for row in self._rows:
+                if not self._repeats or _is_new(known, row):
+                    yield row, self._settled(row, place_of(row, self._layout))
+
+    def _counted(self, known: sqlite3.Connection) -> Iterator[Row]:
+        for row in self._rows:
+            if _is_new(known, row):
+                self.files += 1
+                self.size += row.size or 0
+            else:
+                self._repeats = True
+            yield row
+
+    def _moved(self) -> Iterator[tuple[Row, str]]:
+        """Yield the rows that can't have the place that they want, with that which is tried next."""
+        for row in self._rows:
+            wanted = place_of(row, self._layout)
+            if _key(wanted) in self._clashes:
+                yield row, self._settled(row, wanted)
+
+    def _settled(self, row: Row, wanted: str) -> str:
+        """Return the place of a row: the one that it wants, if that is none of the clashes."""
+        if not self._clashes or _key(wanted) not in self._clashes:
+            return wanted
+        mark = naming.as_name(_identity(row))
+        place = wanted
+        # Of many files with one name two may well begin alike, and two versions of one file do.
+        for end in (mark[:8], mark, naming.as_name(f"{row.identity} {row.sha256}")):
+            place = naming.told_apart(wanted, end)
+            if _key(place) not in self._clashes:
+                break
+        return place
+
+
+@contextmanager
+def _known() -> Iterator[sqlite3.Connection]:
+    """Give a temporary file of what is known of rows and places; other threads may go on with it."""
+    with closing(sqlite3.connect("", check_same_thread=False)) as known:
+        known.execute("PRAGMA journal_mode = OFF")  # nothing is ever taken back
+        known.execute("CREATE TABLE place (key BLOB PRIMARY KEY, content BLOB) WITHOUT ROWID")
+        known.execute("CREATE TABLE file (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        yield known
+
+
+def _wanted_twice(known: sqlite3.Connection, placed: Iterable[tuple[Row, str]]) -> set[bytes]:
+    """Return the keys of the places that are wanted by files of different content, or by a file and as a folder."""
+    found: set[bytes] = set()
+    last = ""
+    for row, place in placed:
+        if not place:
+            continue
+        key = _key(place)
+        if _is_other(known, key, _content(row)):
+            found.add(key)
+        folder = place.rpartition("/")[0]
+        if folder != last:
+            last = folder
+            found |= {key for key in map(_key, _upwards(folder)) if _is_other(known, key, _FOLDER)}
+    return found
+
+
+def _is_other(known: sqlite3.Connection, key: bytes, content: bytes) -> bool:
+    """Tell whether something else than `content` is at the place already; it is noted where nothing is."""
+    if known.execute("INSERT OR IGNORE INTO place VALUES (?, ?)", (key, content)).rowcount:
+        return False
+    (there,) = known.execute("SELECT content FROM place WHERE key = ?", (key,)).fetchone()
+    return bool(there != content)
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
+
+
+def _is_new(known: sqlite3.Connection, row: Row) -> bool:
+    """Tell whether a file is met for the first time: manifests repeat those of several bundles."""
+    done = known.execute("INSERT OR IGNORE INTO file VALUES (?)", (_hashed(row.identity),))
+    return bool(done.rowcount)
+
+
+def _content(row: Row) -> bytes:
+    return _hashed(row.sha256 or row.identity)
+
+
+def _key(place: str) -> bytes:
+    return _hashed(place.casefold())
+
+
+def _hashed(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
+
+
+def _bundle(row: Row) -> str:
+    if row.bundles:
+        return naming.part(max(row.bundles, key=lambda one: (one[1], one[0]))[0])
+    return naming.part(max(row.bundle_uuids, default="no bundle"))
+
+
+def _filled(row: Row, layout: str, name: str) -> str:
+    values = {
+        **{field: naming.part(_value(row.extra.get(column, ()))) for field, column in _COLUMNS.items()},
+        "bundle": _bundle(row),
+        "project": naming.part(row.project or row.project_id),
+        **{
+            field: naming.part(getattr(row, field))
+            for field in ("format", "project_id", "read_index", "sha256", "uuid", "version")
+        },
+        "name": name,
+    }
+    return naming.safe(layout.format_map(values), _identity(row))
+
+
+def _identity(row: Row) -> str:
+    return row.uuid or row.identity
+
+
+def _value(values: tuple[str, ...]) -> str:
+    return values[0] if len(values) == 1 else _SEVERAL if values else ""

@@ -1,0 +1,1 @@
+"""Matrices of projects: trees of the index as rows."""

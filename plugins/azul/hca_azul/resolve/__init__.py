@@ -1,0 +1,1 @@
+"""From an identifier of a file to a URL that gives its bytes."""

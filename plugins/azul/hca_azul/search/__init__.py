@@ -1,0 +1,1 @@
+"""Finding things: catalogs, fields, filters, hits, facets, counts."""

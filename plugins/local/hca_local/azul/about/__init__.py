@@ -1,0 +1,1 @@
+"""What the stand-in tells about itself: its description, version and health."""

@@ -1,0 +1,1 @@
+"""The DRS service of the repository (contract §9)."""

@@ -1,0 +1,1 @@
+"""Manifests: jobs that make them, and their formats (contract §7)."""
