@@ -10,6 +10,7 @@ import time
 import pytest
 import transfer_faults as faults
 import transfer_tools as tools
+from waiting import until
 
 from hca_core.errors import IntegrityError
 from hca_core.transfer import pieces
@@ -152,8 +153,10 @@ def test_a_kill_while_pieces_arrive(server, tmp_path, record):
     with tools.Nursery(server.url, tmp_path / "errors") as nursery:
         for number in range(3):
             got = tmp_path / str(number)
+            server.requests.clear()
             process = nursery.start(got, {"/file": DATA}, **order)
-            time.sleep(rng.uniform(0.2, 0.45))
+            until(lambda: any(map(is_piece, server.asked())))
+            time.sleep(rng.uniform(0, 0.25))
             os.kill(process, signal.SIGKILL)
             assert nursery.wait(process) == -signal.SIGKILL
             (left,) = tools.listing(got).values()
