@@ -156,10 +156,21 @@ class Looked:
         return iter(self._rows)
 
 
-def test_files_and_bytes_are_counted_once():
+@pytest.mark.parametrize("layout", ["project", "none"])
+def test_files_and_bytes_are_counted_once(layout):
     one, other = row(1, size=5), row(2, size=7, name="other")
-    found = places.Places([one, other, one, row(3, name="third")], "project")
+    found = places.Places([one, other, one, row(3, name="third")], layout)
     assert (found.files, found.size) == (3, 12)
+    assert [one.name for one, _ in found] == ["reads.fastq.gz", "other", "third"]
+
+
+def test_hashes_that_are_the_same_by_chance_change_nothing(monkeypatch):
+    rows = [row(1), row(2, name="other", size=3), row(3, name="third")]
+    expected = paths(rows)
+    monkeypatch.setattr("hca_azul.download.clashes.hash", lambda text: 7, raising=False)
+    found = places.Places(rows, "project")
+    assert (found.files, found.size) == (3, 3)
+    assert [place for _, place in found] == expected
 
 
 @pytest.mark.parametrize("layout", ["project", "none"])
@@ -175,7 +186,7 @@ def test_rows_are_looked_at_once_beforehand(layout):
 def test_rows_are_looked_at_again_until_no_two_want_one_place():
     rows = Looked(row(1), row(2, sha256=OTHER), row(1))
     found = places.Places(rows, "project")
-    assert rows.times == 2
+    assert rows.times == 3  # by their hashes, exactly, and those that were moved
     assert [place for _, place in found] == [
         "Kidney Atlas/reads.00000001.fastq.gz",
         "Kidney Atlas/reads.00000002.fastq.gz",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import sqlite3
 import string
-from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from hca_azul.download import naming
+from hca_azul.download import clashes, naming
+from hca_azul.download.clashes import Hashes
 from hca_core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hca_azul.download.clashes import Known
     from hca_azul.rows import Row
 
 LAYOUTS = ("none", "bundle", "flat", "project")
@@ -90,8 +89,8 @@ class Places:
 
     Where files of different content want one place (or such that differ in upper and lower case only), all of them get
     a part of their UUID into the name, so that names do not depend on the order of rows; so does a file whose name
-    others have for a folder. Memory does not grow with the rows: what is known of them is in a temporary file. All rows
-    are looked at once here, and again only if some want one place.
+    others have for a folder. Memory hardly grows with the rows. All of them are looked at once here, and again only if
+    a file, or a place, may come twice.
 
     `files` is how many there are, `size` their bytes. Raises UsageError for a layout that can't be.
     """
@@ -103,21 +102,49 @@ class Places:
         self.files = self.size = 0
         self._repeats = False  # whether there are rows of one file
         self._clashes: set[bytes] = set()
-        with _known() as known:
-            new = _wanted_twice(known, ((row, place_of(row, layout)) for row in self._counted(known)))
+        if self._may_repeat():
+            self._look_closely()
+
+    def __iter__(self) -> Iterator[tuple[Row, str]]:
+        if not self._repeats:
+            yield from ((row, self._settled(row, place_of(row, self._layout))) for row in self._rows)
+            return
+        with clashes.known() as known:
+            for row in self._rows:
+                if known.is_new(row.identity):
+                    yield row, self._settled(row, place_of(row, self._layout))
+
+    def _may_repeat(self) -> bool:
+        """Count all rows as files of their own, and tell whether that, or the places they want, may be wrong."""
+        files, wanted, folders = Hashes(), Hashes(), Hashes()
+        last = ""
+        for row in self._rows:
+            self.files += 1
+            self.size += row.size or 0
+            files.add(row.identity)
+            place = place_of(row, self._layout)
+            if not place:
+                continue
+            wanted.add(place.casefold())
+            folder = place.rpartition("/")[0]
+            if folder != last:
+                last = folder
+                for above in _upwards(folder):
+                    folders.add(above.casefold())
+        return files.have_twice() or wanted.have_twice() or folders.meet(wanted)
+
+    def _look_closely(self) -> None:
+        """Count the files and find the clashes exactly."""
+        self.files = self.size = 0
+        with clashes.known() as known:
+            new = _wanted_twice(known, ((row, place_of(row, self._layout)) for row in self._counted(known)))
             while new:
                 self._clashes |= new
                 new = _wanted_twice(known, self._moved()) - self._clashes
 
-    def __iter__(self) -> Iterator[tuple[Row, str]]:
-        with _known() as known:
-            for row in self._rows:
-                if not self._repeats or _is_new(known, row):
-                    yield row, self._settled(row, place_of(row, self._layout))
-
-    def _counted(self, known: sqlite3.Connection) -> Iterator[Row]:
+    def _counted(self, known: Known) -> Iterator[Row]:
         for row in self._rows:
-            if _is_new(known, row):
+            if known.is_new(row.identity):
                 self.files += 1
                 self.size += row.size or 0
             else:
@@ -145,17 +172,7 @@ class Places:
         return place
 
 
-@contextmanager
-def _known() -> Iterator[sqlite3.Connection]:
-    """Give a temporary file of what is known of rows and places; other threads may go on with it."""
-    with closing(sqlite3.connect("", check_same_thread=False)) as known:
-        known.execute("PRAGMA journal_mode = OFF")  # nothing is ever taken back
-        known.execute("CREATE TABLE place (key BLOB PRIMARY KEY, content BLOB) WITHOUT ROWID")
-        known.execute("CREATE TABLE file (key BLOB PRIMARY KEY) WITHOUT ROWID")
-        yield known
-
-
-def _wanted_twice(known: sqlite3.Connection, placed: Iterable[tuple[Row, str]]) -> set[bytes]:
+def _wanted_twice(known: Known, placed: Iterable[tuple[Row, str]]) -> set[bytes]:
     """Return the keys of the places that are wanted by files of different content, or by a file and as a folder."""
     found: set[bytes] = set()
     last = ""
@@ -163,21 +180,13 @@ def _wanted_twice(known: sqlite3.Connection, placed: Iterable[tuple[Row, str]]) 
         if not place:
             continue
         key = _key(place)
-        if _is_other(known, key, _content(row)):
+        if known.is_other(key, _content(row)):
             found.add(key)
         folder = place.rpartition("/")[0]
         if folder != last:
             last = folder
-            found |= {key for key in map(_key, _upwards(folder)) if _is_other(known, key, _FOLDER)}
+            found |= {key for key in map(_key, _upwards(folder)) if known.is_other(key, _FOLDER)}
     return found
-
-
-def _is_other(known: sqlite3.Connection, key: bytes, content: bytes) -> bool:
-    """Tell whether something else than `content` is at the place already; it is noted where nothing is."""
-    if known.execute("INSERT OR IGNORE INTO place VALUES (?, ?)", (key, content)).rowcount:
-        return False
-    (there,) = known.execute("SELECT content FROM place WHERE key = ?", (key,)).fetchone()
-    return bool(there != content)
 
 
 def _upwards(folder: str) -> Iterator[str]:
@@ -186,22 +195,12 @@ def _upwards(folder: str) -> Iterator[str]:
         folder = folder.rpartition("/")[0]
 
 
-def _is_new(known: sqlite3.Connection, row: Row) -> bool:
-    """Tell whether a file is met for the first time: manifests repeat those of several bundles."""
-    done = known.execute("INSERT OR IGNORE INTO file VALUES (?)", (_hashed(row.identity),))
-    return bool(done.rowcount)
-
-
 def _content(row: Row) -> bytes:
-    return _hashed(row.sha256 or row.identity)
+    return clashes.key(row.sha256 or row.identity)
 
 
 def _key(place: str) -> bytes:
-    return _hashed(place.casefold())
-
-
-def _hashed(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
+    return clashes.key(place.casefold())
 
 
 def _bundle(row: Row) -> str:
