@@ -118,6 +118,8 @@ class _Run:
                 return None
             if not seal.is_complete(transfer.target, transfer.promise, verify=True):
                 return self._too_late(transfer)
+        if transfer.link and links.shows(transfer.link, found):
+            return Result(transfer, "present")
         return self._linked(transfer, "present", 0)
 
     def _too_late(self, transfer: Transfer) -> Result | None:
