@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hca_azul.manifest.cells import Cells
 
 Bundle = tuple[str, str]  # UUID and version
+NO_CELLS = Cells((), {}, frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One file.
+class Row(NamedTuple):
+    """One file. A tuple, because there may be a million of them.
 
     `size` in bytes, `sha256` and `crc32c` in lower-case hex; "" and None mean that it is not told. `mirror_uri` is the
     `s3://` URI of its copy in the open-data mirror, `azul_url` the service's own address, `drs_uri` that of its
@@ -37,7 +39,7 @@ class Row:
     bundle_uuids: tuple[str, ...] = ()
     project_id: str = ""
     project: str = ""
-    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    extra: Mapping[str, tuple[str, ...]] = NO_CELLS
 
     @property
     def identity(self) -> str:

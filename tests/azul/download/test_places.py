@@ -183,6 +183,24 @@ def test_rows_are_looked_at_once_beforehand(layout):
     assert rows.times == 4
 
 
+@pytest.mark.parametrize("clash", [False, True])
+def test_a_few_bare_rows_are_looked_at_once(clash, monkeypatch):
+    rows = Looked(row(1), row(2, sha256=OTHER if clash else SHA, name="reads.fastq.gz" if clash else "b"), row(1))
+    found = places.Places(rows, "project", bare=True)
+    expected = [(one._replace(extra={}), place) for one, place in places.resolved(rows, "project")]
+    rows.times = 0
+    assert list(found) == list(found) == expected
+    assert rows.times == 0
+    monkeypatch.setattr(places, "_MOST_KEPT", 2)
+    assert list(places.Places(rows, "project", bare=True)) == list(places.resolved(rows, "project"))
+    assert rows.times > 2
+
+
+def test_a_bare_row_has_the_place_that_its_cells_tell():
+    one = row(extra={DONOR: ("D 1",), "other": ("x",) * 9})
+    assert list(places.Places([one], "{donor}/{name}", bare=True)) == [(one._replace(extra={}), "D 1/reads.fastq.gz")]
+
+
 def test_rows_are_looked_at_again_until_no_two_want_one_place():
     rows = Looked(row(1), row(2, sha256=OTHER), row(1))
     found = places.Places(rows, "project")

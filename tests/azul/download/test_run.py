@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 import pytest
 
@@ -56,7 +55,7 @@ def test_a_mirror_without_its_files_is_told_once(scripted, service, tmp_path, ca
         made = row(number, len(data), hashlib.sha256(data).hexdigest())
         service.on("GET", f"/mirror/open/file/{made.sha256}.sha256").reply(body=bytes(100))
         service.on("GET", f"/repository/files/{made.uuid}").reply(body=data)
-        rows.append(replace(made, azul_url=f"{service.url}/repository/files/{made.uuid}"))
+        rows.append(made._replace(azul_url=f"{service.url}/repository/files/{made.uuid}"))
     client = scripted()
     document = client.download(rows, str(tmp_path)).document()
     assert (document["sources"], document["names"]) == ({"azul": 5}, 5)
@@ -75,7 +74,7 @@ def test_a_mirror_without_its_files_is_told_once(scripted, service, tmp_path, ca
 
 
 def test_a_dry_run_tells_what_the_service_is_asked(scripted, mirror, tmp_path):
-    rows = [row(1, 10), *(replace(row(number, 10, f"{number:064x}"), mirror_uri="", azul_url="x") for number in (2, 3))]
+    rows = [row(1, 10), *(row(number, 10, f"{number:064x}")._replace(mirror_uri="", azul_url="x") for number in (2, 3))]
     client = scripted()
     client.service.pacing = Pacing(1)
     plan = client.download(rows, str(tmp_path), order=Order(dry_run=True))

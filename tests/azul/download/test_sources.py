@@ -116,9 +116,7 @@ def test_a_mirror_that_is_down_costs_three_tries(service, row, get):
 @pytest.mark.usefixtures("storage")
 @pytest.mark.parametrize("uri", ["", "s3://open/../x", "s3:///x", "gs://open/x", "s3://o p/x", "http://elsewhere/x"])
 def test_mirror_uris_that_are_none(service, row, get, uri):
-    from dataclasses import replace
-
-    assert get(replace(row, mirror_uri=uri)).error is None
+    assert get(row._replace(mirror_uri=uri)).error is None
     assert asked(service) == [AZUL, "/signed/it"]
 
 
@@ -147,9 +145,7 @@ def test_an_expired_address_is_asked_for_anew(service, row, get):
 
 
 def test_a_catalog_that_is_gone_is_no_reason_to_fail(service, row, get):
-    from dataclasses import replace
-
-    old = replace(row, azul_url=row.azul_url.replace("catalog=new", "catalog=dcp1"))
+    old = row._replace(azul_url=row.azul_url.replace("catalog=new", "catalog=dcp1"))
 
     def answer(request):
         catalog = dict(request.query)["catalog"]
@@ -176,11 +172,9 @@ def test_what_nobody_has_is_told_in_azuls_words(service, row, get):
 
 def test_a_url_of_another_service_is_not_asked(service, row, get):
     """Manifests are files of anybody; the token is for the service that was configured, and so are the requests."""
-    from dataclasses import replace
-
     service.on("GET", AZUL).redirect("/signed/it")
     service.on("GET", "/signed/it").reply(body=DATA)
-    evil = replace(row, azul_url="https://evil.example.org/repository/files/x?catalog=new", mirror_uri="")
+    evil = row._replace(azul_url="https://evil.example.org/repository/files/x?catalog=new", mirror_uri="")
     assert get(evil).error is None
     assert dict(service.asked("GET", AZUL)[0].query)["catalog"] == "new"
 
@@ -220,16 +214,14 @@ def _reply(**given):
 
 
 def test_troubles_of_azul_are_no_reason_to_ask_another_catalog(azul, row):
-    from dataclasses import replace
-
     from hca_core.errors import IntegrityError, NetworkError, NotFoundError
 
-    old = replace(row, azul_url=row.azul_url.replace("catalog=new", "catalog=gone"))
+    old = row._replace(azul_url=row.azul_url.replace("catalog=new", "catalog=gone"))
     source = source_of(Service("azul", client=azul), old, ("azul",))
     assert source.elsewhere(NetworkError("")) is None
     assert source.elsewhere(IntegrityError("")) is None
     assert source.elsewhere(NotFoundError("")) is not None
     same = source_of(Service("azul", client=azul), row, ("azul",))
     assert same.elsewhere(NotFoundError("")) is None
-    both = source_of(Service("azul", client=azul), replace(row, drs_uri="drs://x/y"), ("azul", "drs"))
+    both = source_of(Service("azul", client=azul), row._replace(drs_uri="drs://x/y"), ("azul", "drs"))
     assert both.elsewhere(NetworkError("")).kinds == ("drs",)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -198,7 +197,7 @@ def test_memory_does_not_grow_with_the_files(azul: Any, tmp_path: Path) -> None:
     class Many:
         def __iter__(self) -> Any:
             one = row(0)
-            return (replace(one, uuid=uuid(number), sha256=f"{number:064x}") for number in range(2000))
+            return (one._replace(uuid=uuid(number), sha256=f"{number:064x}") for number in range(2000))
 
     tracemalloc.start()
     try:

@@ -13,7 +13,7 @@ from hca_core.errors import UsageError
 
 
 def read(text: str) -> list[tuple[int, list[str]]]:
-    return [tuple(record) for record in records(io.StringIO(text, newline=""), "m.tsv")]
+    return [(record.line, record.cells) for record in records(io.StringIO(text, newline=""), "m.tsv")]
 
 
 def by_the_library(text: str) -> list[list[str]]:
@@ -58,3 +58,8 @@ def test_it_is_what_the_library_reads(seed):
 def test_what_is_wrong_is_told_with_its_line(text, problem):
     with pytest.raises(UsageError, match=problem):
         read(text)
+
+
+@pytest.mark.parametrize("text", ["a || b\tc || d || e\r\n", '"a || b"\t"c || d || e"\r\n'])
+def test_it_is_counted_how_often_values_are_joined(text):
+    assert [record.joints for record in records(io.StringIO(text, newline=""), "m.tsv")] == [3]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -167,7 +166,7 @@ def _completed(row: Row, known: Row | None) -> Row:
     """Return a row with what is known of the same version of the file; its place and address stay."""
     if known is None:
         return row
-    return replace(known, name=row.name or known.name, azul_url=row.azul_url, bundle_uuids=row.bundle_uuids)
+    return known._replace(name=row.name or known.name, azul_url=row.azul_url, bundle_uuids=row.bundle_uuids)
 
 
 def _by_digest(client: AzulClient, digests: Sequence[str]) -> list[Row]:

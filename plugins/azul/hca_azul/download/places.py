@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hca_azul.download import clashes, naming
 from hca_azul.download.clashes import Hashes
+from hca_azul.rows import NO_CELLS
 from hca_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _COLUMNS = {
 }
 FIELDS = ("bundle", "format", "name", "project", "project_id", "read_index", "sha256", "uuid", "version", *_COLUMNS)
 _FOLDER = b"folder"  # what is at the place of one, in the place of a content
+_MOST_KEPT = 5000  # rows: some MiB
 _SEVERAL = "several"  # values of one field: files of several donors are in no folder of one of them
 
 
@@ -92,13 +94,15 @@ class Places:
     others have for a folder. Memory hardly grows with the rows. All of them are looked at once here, and again only if
     a file, or a place, may come twice.
 
-    `files` is how many there are, `size` their bytes. Raises UsageError for a layout that can't be.
+    `files` is how many there are, `size` their bytes. `bare`: nobody will ask for the `extra` of a row, so that some
+    thousands of them can be kept, and need not be read again. Raises UsageError for a layout that can't be.
     """
 
-    def __init__(self, rows: Iterable[Row], layout: str) -> None:
+    def __init__(self, rows: Iterable[Row], layout: str, *, bare: bool = False) -> None:
         check_layout(layout)
         self._rows = rows
         self._layout = layout
+        self._kept: list[tuple[Row, str]] | None = [] if bare else None  # all of them, with the places that they want
         self.files = self.size = 0
         self._repeats = False  # whether there are rows of one file
         self._clashes: set[bytes] = set()
@@ -107,12 +111,22 @@ class Places:
 
     def __iter__(self) -> Iterator[tuple[Row, str]]:
         if not self._repeats:
-            yield from ((row, self._settled(row, place_of(row, self._layout))) for row in self._rows)
+            yield from ((row, self._settled(row, wanted)) for row, wanted in self._placed())
             return
         with clashes.known() as known:
-            for row in self._rows:
+            for row, wanted in self._placed():
                 if known.is_new(row.identity):
-                    yield row, self._settled(row, place_of(row, self._layout))
+                    yield row, self._settled(row, wanted)
+
+    def _placed(self) -> Iterable[tuple[Row, str]]:
+        """Return all rows with the places that they want."""
+        return ((row, place_of(row, self._layout)) for row in self._rows) if self._kept is None else self._kept
+
+    def _keep(self, row: Row, place: str) -> None:
+        if self._kept is not None:
+            self._kept.append((row._replace(extra=NO_CELLS), place))
+            if len(self._kept) > _MOST_KEPT:
+                self._kept = None
 
     def _may_repeat(self) -> bool:
         """Count all rows as files of their own, and tell whether that, or the places they want, may be wrong."""
@@ -123,6 +137,7 @@ class Places:
             self.size += row.size or 0
             files.add(row.identity)
             place = place_of(row, self._layout)
+            self._keep(row, place)
             if not place:
                 continue
             wanted.add(place.casefold())
@@ -137,24 +152,23 @@ class Places:
         """Count the files and find the clashes exactly."""
         self.files = self.size = 0
         with clashes.known() as known:
-            new = _wanted_twice(known, ((row, place_of(row, self._layout)) for row in self._counted(known)))
+            new = _wanted_twice(known, self._counted(known))
             while new:
                 self._clashes |= new
                 new = _wanted_twice(known, self._moved()) - self._clashes
 
-    def _counted(self, known: Known) -> Iterator[Row]:
-        for row in self._rows:
+    def _counted(self, known: Known) -> Iterator[tuple[Row, str]]:
+        for row, wanted in self._placed():
             if known.is_new(row.identity):
                 self.files += 1
                 self.size += row.size or 0
             else:
                 self._repeats = True
-            yield row
+            yield row, wanted
 
     def _moved(self) -> Iterator[tuple[Row, str]]:
         """Yield the rows that can't have the place that they want, with that which is tried next."""
-        for row in self._rows:
-            wanted = place_of(row, self._layout)
+        for row, wanted in self._placed():
             if _key(wanted) in self._clashes:
                 yield row, self._settled(row, wanted)
 

@@ -58,13 +58,14 @@ class Download:
         self._layout = choice.layout or _LAYOUT
         self._order = order
         self._service = Service("azul", client.arguments(), client)
+        self._beginning = os.path.join(directory, "")  # of every path
         self.report = Report(directory)
         self._notes = Notes()
         client.service.wrong_bytes = count()
 
     def run(self) -> Report:
         """Fetch all files and return the report, which tells what failed. Raises HCAError for what ends everything."""
-        found = places.Places(self._rows, self._layout)
+        found = places.Places(self._rows, self._layout, bare=True)
         order = replace(self._order, total=self._total(found))
         run_transfers(_Again(lambda: self._transfers(found)), order, self.report, directory=self.report.directory)
         if "requests" in self.report.planned:
@@ -99,13 +100,13 @@ class Download:
         source = source_of(self._service, row, self._choice.sources, place=place)
         if source is None:
             return Missing(name, unavailable(row, self._choice.sources), _row(row, place))
-        directory = self.report.directory
-        link = os.path.join(directory, *place.split("/")) if place else ""
+        link = self._beginning + place.replace("/", os.sep) if place else ""
         if row.sha256:
-            return Transfer(name, filestore.path(directory, row.sha256), source, row.size, row.sha256, link=link)
+            target = filestore.path(self.report.directory, row.sha256)
+            return Transfer(name, target, source, row.size, row.sha256, link=link)
         # Without a digest there is no place in the store; the engine tells by size only.
         self._notes.unchecked()
-        return Transfer(name, link or os.path.join(directory, naming.as_name(row.identity)), source, row.size)
+        return Transfer(name, link or self._beginning + naming.as_name(row.identity), source, row.size)
 
 
 def unavailable(row: Row, kinds: tuple[str, ...]) -> NotFoundError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from hca_azul.manifest import columns
-from hca_azul.manifest.cells import JOINER, MOST_VALUES, Cells, values
+from hca_azul.manifest.cells import MOST_VALUES, Cells, values
 from hca_azul.manifest.records import AGAIN, records
 from hca_azul.rows import Row
 from hca_core import log
@@ -26,8 +26,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CRC32C = re.compile(r"[0-9a-f]{8}")
 _MIRRORED = re.compile(r"s3://.+/file/([0-9a-f]{64})\.sha256")
 _FILE_PATH = re.compile(r"/repository/files/([^/]+)$")
-# Shorter cells can't list so many values.
-_LEAST_CUT = MOST_VALUES * (len(JOINER) + 1) - len(JOINER) - 1
 # A row has one value of each of these, and the others in `extra`.
 _LISTS = ("bundle_uuids", "bundle_versions", "project_id", "project")
 _FIELDS = (
@@ -107,7 +105,7 @@ class _Reader:
             bundle_uuids=bundles,
             project_id=_first(project_id),
             project=_first(project),
-            extra=self._others(cells),
+            extra=self._others(record),
         )
 
     def _check(self, record: Record, size: str, sha256: str, crc32c: str) -> None:
@@ -118,10 +116,10 @@ class _Reader:
         if crc32c and not _CRC32C.fullmatch(crc32c):
             raise self._wrong(record, f"tells the crc32c {one_line(crc32c)[:40]!r}, which is none")
 
-    def _others(self, cells: list[str]) -> Cells:
+    def _others(self, record: Record) -> Cells:
         """Return the other cells of a row, and tell of lists that the service may have cut."""
-        extra = Cells(cells, self._extra, self._told)
-        if max(map(len, cells)) > _LEAST_CUT:
+        extra = Cells(record.cells, self._extra, self._told)
+        if record.joints >= MOST_VALUES - 1:
             self._tell_cut(extra)
         return extra
 
