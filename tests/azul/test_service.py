@@ -133,3 +133,15 @@ def test_parts_of_addresses_that_lead_elsewhere(scripted, segment):
 def test_parts_of_addresses_are_encoded(service, scripted):
     url = scripted().service.url_of("index", "a/b?c#d", params={"catalog": "x&y", "none": None, "flag": True})
     assert url == f"{service.url}/index/a%2Fb%3Fc%23d?catalog=x%26y&flag=true"
+
+
+def test_downloads_look_for_a_login_only_now_and_then(scripted, monkeypatch):
+    azul = scripted().service
+    monkeypatch.setattr("hca_azul.service._LOOK_SECONDS", 600)
+    azul._known_at = float("-inf")
+    assert not azul.carries_token()
+    monkeypatch.setenv("HCA_TOKEN", "t0ken")
+    assert azul.is_authenticated
+    assert not azul.carries_token()
+    monkeypatch.setattr("hca_azul.service._LOOK_SECONDS", 0)
+    assert azul.carries_token()

@@ -522,6 +522,12 @@ def test_netrc_is_not_used(service, session, isolated_home, monkeypatch):
         ("https://a.org", "https://a.org:444", False),
         ("https://a.org", "https://a.org.evil.org", False),
         ("https://a.org", "https://a.org@evil.org", False),
+        ("https://a.org", "https://a.org?@evil.org", True),
+        ("https://a.org", "https://a.org#@evil.org", True),
+        ("https://a.org", "https://a.org\\@evil.org", False),
+        ("https://a.org", "https://a\n.org/x", True),  # as urllib reads it; sent is the spelled-out one only
+        ("https://a.org", "https://\ta.org.evil.org", False),
+        ("https://[::1]", "https://[::1]:443/x", True),
     ],
 )
 def test_origins(one, two, same):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _TRANSIENT = frozenset({429, 502, 503, 504})
 _FAILED_TRIES = 2
 _IF_REFUSED = "give another one: those of Google last an hour"
+_LOOK_SECONDS = 0.1
 _URL = "--service-url, HCA_AZUL_URL"  # what says where the service is
 # What the service takes for the name of a catalog (contract §1).
 _CATALOG = re.compile(r"(?=.{1,64}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -70,6 +72,7 @@ class AzulService:
         self.remembered = Remembered()  # signed URLs
         self.wrong_bytes = count()  # files with wrong bytes in this download, of which some are told
         self._given = token
+        self._carries, self._known_at = False, -_LOOK_SECONDS
         self._asked_catalog = catalog
         self._lock = threading.Lock()
         if token:
@@ -105,6 +108,13 @@ class AzulService:
     def is_authenticated(self) -> bool:
         """Whether requests carry a token. Raises HCAError if a source of tokens can't be used."""
         return bool(self._given) or self.bearer.credential() is not None
+
+    def carries_token(self) -> bool:
+        """Tell what `is_authenticated` does, or did a moment ago: downloads ask that for each file. Raises HCAError."""
+        now = time.monotonic()
+        if now - self._known_at >= _LOOK_SECONDS:
+            self._carries, self._known_at = self.is_authenticated, now
+        return self._carries
 
     @property
     def catalog(self) -> str:

@@ -80,7 +80,7 @@ class FileSource(NamedTuple):
             return self._mirrored(headers)
         if self._is_azul:
             azul = self._azul
-            return Request(self._address(), azul.session, headers, azul.is_authenticated)
+            return Request(self._address(), azul.session, headers, azul.carries_token())
         return self._signed(headers, anew=anew)
 
     def piece(self, offset: int, length: int) -> Request:
