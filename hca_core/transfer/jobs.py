@@ -32,13 +32,14 @@ _ENOUGH = 3  # failures in a row of a source that knows another one
 class Step(NamedTuple):
     """What to do next with a job: ask again after `wait` seconds, or nothing more if there is a `result`.
 
-    `pause`: the service has too much to do, and asks everybody to wait for so long, 0 if it does not say. `crowded`:
-    fewer connections, please. `is_piece`: a piece of a file ended, badly if there is a `failure`.
+    `pause`: the service behind sources of `origin` has too much to do, and asks everybody to wait for so long, 0 if it
+    does not say. `crowded`: fewer connections, please. `is_piece`: a piece of a file ended, badly if there is a `failure`.
     """
 
     wait: float = 0.0
     result: Result | None = None
     pause: float | None = None
+    origin: str = ""
     crowded: bool = False
     is_piece: bool = False
     failure: Exception | None = None
@@ -49,8 +50,8 @@ class Job:
 
     __slots__ = (
         "_afresh", "_asked", "_failing_since", "_farthest", "_full_up", "_hops", "_hosts", "_in_a_row", "_mixed",
-        "_patience", "_quota", "_redirect", "_refused", "_request", "_token", "_total", "_validator", "fetched", "sink",
-        "split", "terms", "transfer", "was_split",
+        "_patience", "_quota", "_redirect", "_refused", "_request", "_token", "_total", "_validator", "fetched", "origin",
+        "sink", "split", "terms", "transfer", "was_split",
     )  # fmt: skip
 
     def __init__(self, transfer: Transfer, settings: Settings, listing: parts.Listing, hosts: Hosts) -> None:
@@ -72,6 +73,7 @@ class Job:
     def _begin_with_source(self) -> None:
         """Be as patient with the source as if nothing had been tried yet."""
         settings = self.terms[0]
+        self.origin = origin_of(self.transfer.source)
         self._quota = Quota(settings.retries, settings.min_delay)
         self._in_a_row = 0  # failures
         self._patience = 0.0  # seconds that the service asked us to wait
@@ -289,7 +291,7 @@ class Job:
             return self.failed(failure)
         except HCAError as failure:
             return self._given_up(failure)  # of the place: from another source it would not fit there either
-        return Step(result=Result(self.transfer, "fetched", self.fetched, origin=origin_of(self.transfer.source)))
+        return Step(result=Result(self.transfer, "fetched", self.fetched, origin=self.origin))
 
     def _follow(self, exchange: Exchange, location: str) -> Step:
         target = location
@@ -342,8 +344,9 @@ class Job:
         if asked >= 1 and self._request.session.is_news((exchange.where, status)):
             log.logger().info("%s answered %d; waiting %.0f s", exchange.where, status, asked)
         # Who says when to come back is well: that is waited for, as long as there are tries left.
+        origin = self.origin  # the next step may be to another one
         step = self._again(failure, is_asked_back=wait is not None or status == _TOO_MANY)
-        return step._replace(pause=asked if status in (_TOO_MANY, 503) else None)
+        return step._replace(pause=asked if status in (_TOO_MANY, 503) else None, origin=origin)
 
     def _has_another_token(self) -> bool:
         return self._request.session.renewed(self._token.removeprefix("Bearer "))

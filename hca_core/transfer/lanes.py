@@ -130,7 +130,7 @@ class Lane:
             while self._later and self._later[0][0] <= now:
                 ready.append(heapq.heappop(self._later)[2])
                 self._pace.park(-1)
-        if not ready or self._pace.paused():
+        if not ready:
             return
         self._pace.adapt()
         while ready and self._pace.take(self, self.wake):
@@ -142,7 +142,7 @@ class Lane:
             if job.is_whole:
                 self._after(job, _guarded(job, job.complete))
                 return
-            if wait := job.turn():
+            if wait := self._pace.paused(job.origin) or job.turn():
                 self._after(job, Step(wait=wait))
                 return
             session, url, headers = job.ready()
@@ -165,7 +165,7 @@ class Lane:
     def _after(self, job: Job, step: Step) -> None:
         """Do what follows from a step of a job that has a connection to use."""
         if step.pause is not None:
-            self._pace.throttled(step.pause)
+            self._pace.throttled(step.pause, step.origin)
         if step.crowded:
             self._pace.crowded()
         if step.result is None and not step.wait and not step.is_piece:
@@ -219,8 +219,6 @@ class Lane:
         seconds = min(moments) - time.monotonic() if moments else _LONGEST_SLEEP
         if debt := self._rate.debt():
             seconds = min(seconds, debt)
-        if self._ready and (pause := self._pace.paused()):
-            seconds = min(seconds, pause)
         return max(0.0, min(seconds, _TOLD_SECONDS if self._results else self._look_every))
 
     def _gather(self) -> None:

@@ -32,7 +32,7 @@ class Pace:
         self.parked = 0  # files that wait for a moment to come
         self._lock = threading.Lock()
         self._hungry: dict[Hashable, Callable[[], None]] = {}
-        self._resume_at = 0.0
+        self._resume_at: dict[str, float] = {}  # by the origin of sources
         self._refused: deque[float] = deque(maxlen=MOST)  # when
         self._halved_at = -1.0
         self._done = 0
@@ -69,15 +69,16 @@ class Pace:
         """Tell whether there are connections that nobody uses."""
         return self.busy < self.limit
 
-    def paused(self) -> float:
-        """Return for how many seconds nobody may begin anything, because the service asked for that."""
-        return max(0.0, self._resume_at - time.monotonic()) if self._resume_at else 0.0
+    def paused(self, origin: str) -> float:
+        """Return for how many seconds nobody may ask sources of `origin`, because their service asked for that."""
+        until = self._resume_at.get(origin)
+        return max(0.0, until - time.monotonic()) if until else 0.0
 
-    def throttled(self, wait: float) -> None:
-        """Note that the service finds this too much, and pause everything for the `wait` (seconds) that it asks for."""
+    def throttled(self, wait: float, origin: str) -> None:
+        """Note that the service behind sources of `origin` finds this too much, and asks for a `wait` (seconds)."""
         now = time.monotonic()
         with self._lock:
-            self._resume_at = max(self._resume_at, now + wait)
+            self._resume_at[origin] = max(self._resume_at.get(origin, 0.0), now + wait)
             self._refused.append(now)
             # One burst of refusals is one refusal: all those requests were under way together. And a single file that
             # is refused again and again says nothing of the others.

@@ -83,7 +83,7 @@ class Paced(Source, Protocol):
 
 
 class Named(Source, Protocol):
-    """A source that is one of several kinds, which reports count."""
+    """A source that is one of several kinds, which reports count, and which wait for their own service only."""
 
     @property
     def origin(self) -> str:

@@ -292,3 +292,18 @@ def test_the_result_tells_where_the_bytes_came_from(server, remote, chain, data)
     assert (result.origin, result.transfer.source.origin) == ("far", "near")
     (again,) = fetch([transfer])
     assert (again.status, again.origin) == ("present", "")
+
+
+def test_a_service_that_asks_for_a_wait_keeps_only_its_own_files(server, remote):
+    """Other places have nothing to do with it; files that the same service is not asked for yet wait too."""
+    near = [remote.file(f"/{number}", SMALL) for number in range(40)]
+    slow = [remote.file(f"/slow/{number}", SMALL) for number in range(20)]
+    for one in near:
+        server.put(one.name, SMALL)
+    for one in slow:
+        server.put(one.name, SMALL, faults.status(429, retry_after=600))
+    wanted = [one._replace(source=Named(Address(server.url + one.name, remote.service), None, origin=origin))
+              for one, origin in [*((one, "far") for one in slow), *((one, "near") for one in near)]]  # fmt: skip
+    with closing(fetch(wanted, Settings(jobs=2, time_limit=30))) as results:
+        assert {one.status for one in islice(results, len(near))} == {"fetched"}
+    assert len(server.asked()) <= len(near) + 2
