@@ -33,7 +33,8 @@ class Step(NamedTuple):
     """What to do next with a job: ask again after `wait` seconds, or nothing more if there is a `result`.
 
     `pause`: the service behind sources of `origin` has too much to do, and asks everybody to wait for so long, 0 if it
-    does not say. `crowded`: fewer connections, please. `is_piece`: a piece of a file ended, badly if there is a `failure`.
+    does not say. `crowded`: fewer connections, please. `is_piece`: a piece of a file ended, badly if there is a
+    `failure`.
     """
 
     wait: float = 0.0
@@ -50,8 +51,8 @@ class Job:
 
     __slots__ = (
         "_afresh", "_asked", "_failing_since", "_farthest", "_full_up", "_hops", "_hosts", "_in_a_row", "_mixed",
-        "_patience", "_quota", "_redirect", "_refused", "_request", "_token", "_total", "_validator", "fetched", "origin",
-        "sink", "split", "terms", "transfer", "was_split",
+        "_patience", "_quota", "_redirect", "_refused", "_request", "_token", "_total", "_validator", "fetched",
+        "origin", "sink", "split", "terms", "transfer", "was_split",
     )  # fmt: skip
 
     def __init__(self, transfer: Transfer, settings: Settings, listing: parts.Listing, hosts: Hosts) -> None:
