@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-# Some candidates end with `=` as a value follows; a blank behind it would make that another word. fish knows this
-# itself. By shell: the line of click's script that offers candidates, and what stands there instead.
-_WITHOUT_BLANK = {
+# What click's scripts get wrong, by shell: a piece of the script, and what stands there instead. Some candidates end
+# with `=` as a value follows; a blank behind it would make that another word, as bash and zsh don't know. And in fish
+# values and descriptions would end at their first comma.
+_MENDED = {
     "bash": (
         "            COMPREPLY+=($value)\n",
         "            COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace 2> /dev/null\n",
@@ -16,6 +17,7 @@ _WITHOUT_BLANK = {
         "        compadd -U -V unsorted -S '' -- ${(M)completions:#*=}\n"
         "        compadd -U -V unsorted -- ${completions:#*=}\n",
     ),
+    "fish": ('(string split "," $completion)', '(string split --max 1 "," $completion)'),
 }
 
 
@@ -35,6 +37,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     found = get_completion_class(shell)
     if found is not None:  # the choices above are those that click knows
         script = found(ctx.find_root().command, {}, "hca", "_HCA_COMPLETE").source()
-        if shell in _WITHOUT_BLANK:
-            script = script.replace(*_WITHOUT_BLANK[shell])
-        click.echo(script)
+        click.echo(script.replace(*_MENDED[shell]))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import select
 import shutil
 import subprocess
 import sys
 
 import pytest
+from waiting import until
 
 BIN = os.path.dirname(sys.executable)
 
@@ -181,3 +184,60 @@ ask hca azul get-files -f fileFor
     assert "-F _hca_completion hca" in registered
     no_blank = ["-o nospace", "fileFormat="]
     assert answers == ["dss", "get-bundles-all get-bundles-checkout", "aws gcp", *no_blank]
+
+
+def test_a_real_fish_completes():
+    if shutil.which("fish") is None:
+        pytest.skip("there is no fish here")
+    lines = ["hca ds", "hca dss get-bundle --replica ", "hca azul get-files -f organP",
+             "hca azul download-matrices --source mirror,"]  # fmt: skip
+    script = "hca completion fish | source;" + "".join(f"complete -C '{line}'; echo;" for line in lines)
+    done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert [[one.partition("\t") for one in block.splitlines()] for block in done.stdout.split("\n\n")[:4]] == [
+        [("dss", "\t", "Find, download and upload data of the Data Storage System.")],
+        [("aws", "", ""), ("gcp", "", "")],
+        [("organPart=", "", "")],
+        [("mirror,azul", "", ""), ("mirror,drs", "", "")],
+    ]
+
+
+@pytest.fixture
+def zsh(monkeypatch):
+    """A function that types into a zsh with our script, and waits until it shows what is expected."""
+    if shutil.which("zsh") is None:
+        pytest.skip("there is no zsh here")
+    for name, value in {"TERM": "dumb", "PS1": "> ", "ZDOTDIR": "/nowhere"}.items():
+        monkeypatch.setenv(name, value)
+    ours, its = pty.openpty()
+    with subprocess.Popen(["zsh", "-f", "-i"], stdin=its, stdout=its, stderr=its, start_new_session=True) as shell:
+        os.close(its)
+        screen = b""
+
+        def shows(expected):
+            nonlocal screen
+            if select.select([ours], [], [], 0.05)[0]:
+                screen += os.read(ours, 4096)
+            return expected in screen
+
+        def type_in(*keys_and_screens):
+            nonlocal screen
+            screen = b""
+            for keys, expected in keys_and_screens:
+                os.write(ours, keys)
+                until(lambda expected=expected: shows(expected))
+            os.write(ours, b"\x15")  # forget the line
+
+        try:
+            type_in((b"autoload -U compinit; compinit -u -D; source <(hca completion zsh); echo rea''dy\n", b"ready"))
+            yield type_in
+        finally:
+            shell.kill()
+    os.close(ours)
+
+
+def test_a_real_zsh_completes(zsh):
+    zsh((b"hca ds\t", b"hca dss "))
+    zsh((b"hca dss get-bundle --rep\t", b"lica "))
+    zsh((b"hca azul download --source mi\t", b"rror "))
+    zsh((b"hca azul get-files -f organP\t", b"art="), (b"kidney", b"art=kidney"))  # no blank: a value follows
