@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import socket
 import sys
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hca_core import log
 from hca_core.errors import NetworkError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent.futures import Executor
+    from collections.abc import Callable, Iterator
 
 _CONNECT_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
@@ -45,12 +45,48 @@ def executor_of(text: str) -> Iterator[Executor]:
     try:
         if not client.scheduler_info()["workers"]:
             log.logger().warning("the scheduler at %s has no workers yet; waiting for some", address)
-        yield client.get_executor(pure=False)
+        yield _Ending(client)
     finally:
         try:
             client.close(timeout=_CLOSE_SECONDS)
         except OSError:  # TimeoutError is one: the scheduler is gone
             pass
+
+
+class _Ending(Executor):
+    """What Dask's own executor is, but that each future comes to an end.
+
+    There one whose result is being brought here just when the scheduler dies stays as it is, and is waited for in vain.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def submit(self, fn: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Future[Any]:
+        """Let a worker call a function. What can't be brought here counts as dropped: CancelledError."""
+        there = self._client.submit(fn, *arguments, pure=False, **keywords)
+        here: Future[Any] = Future()
+
+        async def bring() -> None:
+            result, error = None, None
+            try:
+                result = await there
+            except BaseException as raised:  # noqa: BLE001 - carried to the thread that waits
+                error = raised if there.status == "error" else CancelledError(described(raised))
+            if not here.set_running_or_notify_cancel():
+                return  # nobody wants it any more
+            if error is None:
+                here.set_result(result)
+            else:
+                here.set_exception(error)
+
+        def end(ended: Future[Any]) -> None:
+            if ended.cancelled() and there.status != "cancelled":
+                there.cancel()
+
+        here.add_done_callback(end)
+        self._client.loop.add_callback(bring)
+        return here
 
 
 def _greet(host: str, port: int, address: str) -> None:

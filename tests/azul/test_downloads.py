@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from hca_local.sample import dataset
 
@@ -355,8 +356,7 @@ def test_a_killed_download_goes_on(standin, kidney, isolated_home, sources):
     # One of the first files never ends: so the run is in its middle when it is killed.
     standin.scripted(*({"route": f"GET {path}/*", "calls": "20-", "stall": 1} for path in ("/mirror", "/signed/files")))
     with subprocess.Popen([*command, "--events", "e.jsonl"], env=env, stdout=subprocess.DEVNULL) as process:
-        while len(laid_out("data")) < 10:
-            assert process.poll() is None
+        until(lambda: process.poll() is not None or len(laid_out("data")) >= 10)
         process.send_signal(signal.SIGKILL)
     there = laid_out("data")
     assert 10 <= len(there) < len(kidney)

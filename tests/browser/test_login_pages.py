@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.server
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from waiting import until
 
 from hca_local.identity import passwords
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 ADA = "ada@example.org"
 PASSWORD = passwords.password(b"0123456789abcdef0123456789abcdef", ADA)
 TAB, ENTER, SHIFT, CONTROL = "\ue004", "\ue007", "\ue008", "\ue009"
-SECONDS = 20
 
 
 class Program:
@@ -68,30 +67,28 @@ def program() -> Iterator[Program]:
     found.stop()
 
 
-def until(chromium: Any, condition: Callable[[], Any]) -> None:
-    """Wait until `condition` holds."""
+def until_shown(condition: Callable[[], Any]) -> None:
+    """Wait until `condition` holds for the page."""
     from selenium.common.exceptions import WebDriverException
 
-    deadline = time.monotonic() + SECONDS
-    while True:
+    def shown() -> Any:
         try:
-            if condition():
-                return
+            return condition()
         except WebDriverException:
-            pass  # the page is just being replaced by another one
-        assert time.monotonic() < deadline, f"the page is {chromium.title}"
-        time.sleep(0.02)
+            return False  # the page is just being replaced by another one
+
+    until(shown)
 
 
 def until_title(chromium: Any, title: str) -> None:
     """Wait until the page is the one with `title`, to its end."""
     state = "return document.readyState"
-    until(chromium, lambda: chromium.title.startswith(title) and chromium.execute_script(state) == "complete")
+    until_shown(lambda: chromium.title.startswith(title) and chromium.execute_script(state) == "complete")
 
 
 def until_focus(chromium: Any, name: str) -> None:
     """Wait until that has the focus which assistive technology calls `name`: a browser sets it after it has drawn."""
-    until(chromium, lambda: focused(chromium) == name)
+    until_shown(lambda: focused(chromium) == name)
 
 
 def press(chromium: Any, *keys: str) -> None:
@@ -174,7 +171,7 @@ def test_a_wrong_password(chromium: Any, served: Any, program: Program) -> None:
     chromium.get(served.authorize_url(redirect_uri=program.redirect_uri))
     until_focus(chromium, "E-mail address")
     press(chromium, "eve@example.org", TAB, "wrong", ENTER)
-    until(chromium, lambda: chromium.find_elements("id", "alert"))
+    until_shown(lambda: chromium.find_elements("id", "alert"))
     until_focus(chromium, "Password")
     found = tree(chromium)
     wrong = "The e-mail address or the password is not right."
@@ -227,7 +224,7 @@ def test_a_code_to_copy(chromium: Any, served: Any) -> None:
     chromium.get(served.authorize_url(redirect_uri=f"{served.url}/echo"))
     log_in(chromium)
     press(chromium, TAB, ENTER)
-    until(chromium, lambda: "/echo?" in chromium.current_url)
+    until_shown(lambda: "/echo?" in chromium.current_url)
     lines = chromium.find_element("tag name", "body").text.splitlines()
     assert lines[0] == "Copy this code to the program that asks for it:"
     assert served.redeem(lines[2].strip(), redirect_uri=f"{served.url}/echo").status_code == 200
@@ -260,7 +257,7 @@ def test_a_program_without_a_browser(chromium: Any, served: Any) -> None:
     until_focus(chromium, "Code")
     press(chromium, "bcdf ghjk", ENTER)
     until_title(chromium, "Enter the code")
-    until(chromium, lambda: "alert" in [role for role, _, _ in tree(chromium)])
+    until_shown(lambda: "alert" in [role for role, _, _ in tree(chromium)])
     until_focus(chromium, "Code")
     press_with(chromium, CONTROL, "a")
     press(chromium, device["user_code"].lower(), ENTER)

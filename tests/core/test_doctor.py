@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
+from waiting import until
 
-from hca_core.doctor import Check, looking
+from hca_core.doctor import Check, extensions, looking
 from hca_core.doctor.values import Look
 from hca_core.errors import ConfigError
 from hca_core.testing import run_hca
@@ -70,7 +74,8 @@ def test_offline_nobody_is_asked(dss, monkeypatch):
     assert {area for area, _ in rows} >= {"shock", "upload", "local"}
 
 
-def test_the_list_for_people(dss):
+def test_the_list_for_people(dss, monkeypatch):
+    monkeypatch.setattr(extensions, "_SLOW_SECONDS", 60)  # to import plugins may take a busy machine a while
     outcome = run_hca("doctor", "--service", "dss", env={"PATH": "/nowhere"})
     lines = outcome.stdout.splitlines()
     assert lines[0] == "versions"
@@ -203,9 +208,18 @@ def nobody():
     return {f"HCA_{name}_URL": "http://127.0.0.1:1" for name in ("AUTH", "AZUL", "DSS")}
 
 
-def test_a_plugin_that_hangs_is_given_up(plugin):
-    source = OWN.replace("{end}", "import threading; threading.Event().wait(600)")
+def test_a_plugin_that_hangs_is_given_up(plugin, monkeypatch, tmp_path):
+    hangs = tmp_path / "hangs"
+    source = OWN.replace("{end}", f"import threading; open({str(hangs)!r}, 'w').close(); threading.Event().wait(600)")
     plugin("weather", source)
+
+    def monotonic():
+        """Let it come to that before its time begins to run."""
+        if any(thread.name == "doctor-weather" for thread in threading.enumerate()):
+            until(hangs.exists)
+        return time.monotonic()
+
+    monkeypatch.setattr(looking, "time", SimpleNamespace(monotonic=monotonic))
     status, rows = examined("--service", "weather", "--timeout", "0.2")
     assert status == 1
     assert rows["weather", "city"]["state"] == "warning"

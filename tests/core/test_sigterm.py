@@ -18,23 +18,27 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there a process
 
 # Writes to a file what it still gets to do, as an engine does that keeps what has come.
 SLEEPER = """
+import sys
 import time
 import click
-from hca_core import hookimpl
+from hca_core import hookimpl, main
 
 @hookimpl
 def hca_commands():
     return {"sleeper": __name__ + ":sleeper"}
 
 @click.command()
-@click.option("--last", type=float, default=0)
-def sleeper(last):
+@click.option("--told", is_flag=True)
+@click.option("--same-order", type=float, default=main._SAME_ORDER_SECONDS)
+def sleeper(told, same_order):
+    main._SAME_ORDER_SECONDS = same_order
     try:
         click.echo("ready")
         time.sleep(60)
     finally:
         click.echo("keeping")
-        time.sleep(last)
+        if told:
+            sys.stdin.readline()
         click.echo("kept")
 """
 
@@ -46,6 +50,7 @@ def sleeper(plugin, monkeypatch):
     def start(*words, before=None):
         process = subprocess.Popen(
             [sys.executable, "-m", "hca_core", "sleeper", *words],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -66,20 +71,21 @@ def test_it_ends_in_order(sleeper):
 
 def test_twice_at_once_is_one_order(sleeper):
     """As `timeout` does: once to the process, once to its group."""
-    process = sleeper("--last", "0.3")
+    process = sleeper("--told", "--same-order", "600")
     process.terminate()
     assert process.stdout.readline() == "keeping\n"
     process.terminate()
-    out, told = process.communicate(timeout=30)
+    out, told = process.communicate("go on\n", timeout=30)
     assert (process.returncode, out, told.strip()) == (143, "kept\n", "hca: ended by SIGTERM")
 
 
 def test_again_after_a_while_is_another(sleeper):
-    process = sleeper("--last", "60")
+    process = sleeper("--told")
     process.terminate()
     assert process.stdout.readline() == "keeping\n"
     time.sleep(0.6)
     process.terminate()
+    process.wait(30)
     out, told = process.communicate(timeout=30)
     assert (process.returncode, out, told.strip()) == (143, "", "hca: ended by SIGTERM")
 

@@ -47,7 +47,7 @@ def test_requests_are_recorded_as_they_came(service):
 
 def test_connections_are_kept(service):
     service.on("*", "/x").reply(body=b"x")
-    connection = http.client.HTTPConnection(service.url.partition("//")[2], timeout=5)
+    connection = http.client.HTTPConnection(service.url.partition("//")[2], timeout=60)
     connection.connect()
     socket_used = connection.sock
     for method in ("GET", "HEAD", "DELETE", "GET"):
@@ -58,7 +58,7 @@ def test_connections_are_kept(service):
 
 
 def test_unscripted_requests_get_a_problem_document(service):
-    answer = requests.get(service.url + "/nowhere", timeout=5)
+    answer = requests.get(service.url + "/nowhere", timeout=60)
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["status"] == 404
@@ -86,7 +86,7 @@ def test_a_slow_body_comes_in_pieces_and_closing_does_not_wait_for_it():
     with LoopbackService() as service:
         service.on("GET", "/x").slow(0.001, body=b"12345678" * 4)
         service.on("GET", "/y").slow(60, body=b"never")
-        assert requests.get(service.url + "/x", timeout=5).content == b"12345678" * 4
+        assert requests.get(service.url + "/x", timeout=60).content == b"12345678" * 4
         with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2]))) as asked:
             asked.sendall(b"GET /y HTTP/1.1\r\nHost: x\r\n\r\n")
             service.wait_for(2)
@@ -107,7 +107,7 @@ def test_ranges(service):
 def test_redirects_links_and_functions(service):
     service.on("GET", "/a").redirect("/b", status=301, retry_after=0)
     service.on("GET", "/b").reply(lambda request: reply(json=[request.path], link="/c"))
-    answer = requests.get(service.url + "/a", timeout=5)
+    answer = requests.get(service.url + "/a", timeout=60)
     assert answer.json() == ["/b"]
     assert answer.links["next"]["url"] == "/c"
 
@@ -136,7 +136,7 @@ def test_an_error_in_a_function_is_told_at_the_end():
 
     service = LoopbackService()
     service.on("GET", "/x").reply(fails)
-    assert requests.get(service.url + "/x", timeout=5).status_code == 500
+    assert requests.get(service.url + "/x", timeout=60).status_code == 500
     with pytest.raises(AssertionError, match="own complaint"):
         service.close()
 
@@ -161,9 +161,9 @@ def test_describe_names_this_service(service):
     swagger = service.describe({"swagger": "2.0", "host": "else.org", "schemes": ["https"], "paths": {}})
     openapi = service.describe({"openapi": "3.0.1", "servers": [], "paths": {}}, at="/o.json")
     host = service.url.partition("://")[2]
-    told = requests.get(swagger, timeout=5).json()
+    told = requests.get(swagger, timeout=60).json()
     assert (told["host"], told["schemes"]) == (host, ["http"])
-    assert requests.get(openapi, timeout=5).json()["servers"] == [{"url": service.url}]
+    assert requests.get(openapi, timeout=60).json()["servers"] == [{"url": service.url}]
 
 
 def test_isolation_and_its_end(tmp_path, monkeypatch):
@@ -321,7 +321,7 @@ def test_pages_are_scripted_in_one_line(service):
 @pytest.mark.parametrize(("count", "pages"), [(0, 1), (1, 1), (2, 1), (3, 2)])
 def test_the_last_page_has_no_link(service, count, pages):
     service.on("GET", "/x").pages(list(range(count)), size=2, key="", status=200)
-    answer = requests.get(service.url + "/x", timeout=5)
+    answer = requests.get(service.url + "/x", timeout=60)
     assert answer.json() == list(range(min(count, 2)))
     assert ("next" in answer.links) == (pages > 1)
     assert answer.status_code == 200
@@ -338,28 +338,28 @@ def test_a_reset_connection_is_no_orderly_end(service):
     service.on("GET", "/x").reset(after_bytes=2, times=2, body=b"abcdef").reply(body=b"abcdef")
     for kind in (ConnectionResetError, requests.RequestException):
         if kind is ConnectionResetError:
-            connection = http.client.HTTPConnection(service.url.partition("//")[2], timeout=5)
+            connection = http.client.HTTPConnection(service.url.partition("//")[2], timeout=60)
             connection.request("GET", "/x")
             with pytest.raises(kind):
                 connection.getresponse().read()
             connection.close()
         else:
             with pytest.raises(kind):
-                requests.get(service.url + "/x", timeout=5)
-    assert requests.get(service.url + "/x", timeout=5).content == b"abcdef"
+                requests.get(service.url + "/x", timeout=60)
+    assert requests.get(service.url + "/x", timeout=60).content == b"abcdef"
 
 
 def test_a_wrong_length_is_declared(service):
     service.on("GET", "/x").wrong_length(2, body=b"abcdef").wrong_length(9, body=b"abcdef")
-    assert requests.get(service.url + "/x", timeout=5).content == b"ab"
+    assert requests.get(service.url + "/x", timeout=60).content == b"ab"
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        requests.get(service.url + "/x", timeout=5)
+        requests.get(service.url + "/x", timeout=60)
 
 
 def test_garbage_claims_to_be_json(service):
     service.on("GET", "/x").garbage().garbage(body=b"{")
     for _ in range(2):
-        answer = requests.get(service.url + "/x", timeout=5)
+        answer = requests.get(service.url + "/x", timeout=60)
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
         with pytest.raises(requests.exceptions.JSONDecodeError):
             answer.json()
@@ -384,16 +384,16 @@ def test_tls_with_a_certificate_made_on_the_fly(isolated_home):
         with LoopbackService(host, tls=True) as service:
             service.on("GET", "/x").reply(body=b"x")
             assert service.url.startswith(f"https://{host}:")
-            assert requests.get(service.url + "/x", timeout=5, verify=service.certificate).content == b"x"
+            assert requests.get(service.url + "/x", timeout=60, verify=service.certificate).content == b"x"
             with pytest.raises(requests.exceptions.SSLError):
-                requests.get(service.url + "/x", timeout=5)
+                requests.get(service.url + "/x", timeout=60)
         assert not os.path.exists(service.certificate)
 
 
 def test_a_certificate_that_has_run_out(tmp_path):
     service = LoopbackService(tls=testing.certificate(tmp_path, days=-1))
     with service, pytest.raises(requests.exceptions.SSLError, match="expired"):
-        requests.get(service.url, timeout=5, verify=service.certificate)
+        requests.get(service.url, timeout=60, verify=service.certificate)
 
 
 # No way out
@@ -426,14 +426,14 @@ def test_names_are_not_looked_up(watch):
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo("nothing.invalid", 443)
     with pytest.raises(testing.NetworkRefusedError):
-        requests.get("https://example.org/", timeout=5)
+        requests.get("https://example.org/", timeout=60)
 
 
 def test_this_machine_is_reached(watch, service, tmp_path):
     service.on("GET", "/x").reply(body=b"x")
     port = service.url.rpartition(":")[2]
     for host in ("127.0.0.1", "localhost"):
-        assert requests.get(f"http://{host}:{port}/x", timeout=5).content == b"x"
+        assert requests.get(f"http://{host}:{port}/x", timeout=60).content == b"x"
     with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as asking:
         listening.bind(str(tmp_path / "s"))
         listening.listen()

@@ -36,7 +36,7 @@ def test_items_are_taken_as_they_are_needed() -> None:
 
 def test_work_goes_side_by_side() -> None:
     together = threading.Barrier(4)
-    assert len(list(side_by_side(range(4), lambda _: together.wait(5), jobs=4))) == 4
+    assert len(list(side_by_side(range(4), lambda _: together.wait(60), jobs=4))) == 4
 
 
 def test_an_error_ends_everything() -> None:

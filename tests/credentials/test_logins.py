@@ -69,9 +69,9 @@ def test_one_that_ends_within_a_minute_is_renewed_before_it_is_sent(provider, ne
 
 @pytest.fixture
 def later(monkeypatch):
-    """Return a function that lets seconds pass."""
-    real, passed = time.time, [0.0]
-    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
+    """Return a function that lets seconds pass; nothing else does."""
+    began, passed = time.time(), [0.0]
+    monkeypatch.setattr(time, "time", lambda: began + passed[0])
 
     def let_pass(seconds):
         passed[0] += seconds
@@ -344,7 +344,7 @@ def test_many_threads_that_are_refused_renew_once(provider, need, weather):
 
     def answer(request):
         if request.headers["Authorization"] == f"Bearer {entry.access_token}":
-            together.wait(10)
+            together.wait(60)
             return reply(status=401)
         return {}
 

@@ -234,7 +234,7 @@ def watched_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[_Watc
         yield watched, client
         client.close()
         server.should_exit = server.force_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from hca.dss import DSSClient
 from hca_core.errors import ExitStatus, UsageError
@@ -372,13 +373,6 @@ def stall(shelf, data: bytes, sent: int) -> None:
     script.reply(body=data[:sent], headers={"Content-Length": str(len(data))}).reply(body=data, ranges=True)
 
 
-def eventually(condition, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
-
-
 def sizes_of_parts(folder: Path) -> list[int]:
     """Return the sizes of the files that arrive at this moment; one may get its last name while it is looked at."""
     sizes = []
@@ -394,12 +388,11 @@ def test_a_run_that_is_ended_is_taken_up_by_the_next(shelf, start_hca, hca, tree
     bundle = shelf.bundle(shelf.file("small", A), shelf.file("big", big))
     stall(shelf, big, 9 * 2**20)
     process = start_hca(*bundle_words(bundle, "--download-dir", "d"))
-    eventually(lambda: max(sizes_of_parts(Path("d")), default=0) >= 2**20)
-    begun = time.monotonic()
+    until(lambda: max(sizes_of_parts(Path("d")), default=0) >= 2**20)
+    until(lambda: list(Path("d").rglob(sha256(A))))  # what is small is done, and the part of the large one alone
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30)  # what is silent would be given up later
     if number == signal.SIGINT:
-        assert time.monotonic() - begun < 3
         told = "hca: interrupted\nnext: run the same command again: it goes on with what came"
         assert (process.returncode, err.strip()) == (ExitStatus.INTERRUPTED, told)
     (kept,) = sizes_of_parts(Path("d"))
@@ -414,15 +407,13 @@ def test_a_run_that_is_ended_is_taken_up_by_the_next(shelf, start_hca, hca, tree
 
 def test_an_interrupt_is_heard_while_the_service_does_not_answer(dss, start_hca):
     released = threading.Event()
-    dss.on("GET", "/v1/bundles/x").reply(lambda request: [released.wait(20)])
+    dss.on("GET", "/v1/bundles/x").reply(lambda request: [released.wait(90)])
     process = start_hca("dss", "download", "--replica", "aws", "--bundle-uuid", "x")
     dss.wait_for(2)
-    begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
-    took = time.monotonic() - begun
     released.set()
-    assert (process.returncode, took < 3) == (ExitStatus.INTERRUPTED, True)
+    assert process.returncode == ExitStatus.INTERRUPTED
 
 
 # Shards, and what the SDK is told

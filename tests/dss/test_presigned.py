@@ -287,7 +287,7 @@ def test_bundles_are_listed_side_by_side_and_not_all_at_once(shelf, hca, write_m
             with lock:
                 now[0] += 1
                 most[0] = max(most[0], now[0])
-            meeting.wait(20)  # breaks if fewer than eight ever come together
+            meeting.wait(60)  # breaks if fewer than eight ever come together
             with lock:
                 now[0] -= 1
             return found(request)

@@ -30,7 +30,7 @@ def test_the_end_of_the_block_waits_for_tasks_of_tasks():
     begun = threading.Event()
 
     def first() -> None:
-        begun.wait(5)
+        begun.wait(60)
         runner.submit("second", done.set)
 
     with TaskRunner(threads=1) as runner:
@@ -61,12 +61,12 @@ def test_an_error_in_the_block_drops_what_has_not_begun(caplog):
     def hold(number: int) -> None:
         begun.append(number)
         holding.set()
-        released.wait(5)
+        released.wait(60)
 
     def fail() -> None:
         for number in range(5):
             runner.submit(str(number), hold, number)
-        holding.wait(5)
+        holding.wait(60)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), TaskRunner(threads=1) as runner:

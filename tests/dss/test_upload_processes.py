@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from hca_core import checksums
 from hca_core.errors import ExitStatus
@@ -87,9 +88,9 @@ def test_a_client_that_is_killed_in_the_middle_of_a_large_file(
     stopped = held(lambda request: request.query.get("partNumber") == "3")
     killed = start_hca(*words)
     assert stopped.came.wait(60)
-    _until(lambda: len(_parts(bucket)) == 2 and len(registry.files) == 1)
+    until(lambda: len(_parts(bucket)) == 2 and len(registry.files) == 1)
     killed.kill()
-    killed.communicate(timeout=10)
+    killed.communicate(timeout=60)
     stopped.go.set()
     bucket.fault = lambda request: None
     before = dict(registry.files)
@@ -117,15 +118,6 @@ def _parts(bucket: Any) -> list[Any]:
     return found
 
 
-def _until(true: Callable[[], bool]) -> None:
-    waiting = threading.Event()
-    for _ in range(600):
-        if true():
-            return
-        waiting.wait(0.05)
-    raise AssertionError("it did not come to that")
-
-
 def test_interrupted_and_twice_at_once(
     registry: Any, bucket: Any, held: Any, words: list[str], start_hca: Start, hca: Any
 ) -> None:
@@ -135,14 +127,14 @@ def test_interrupted_and_twice_at_once(
     stopped = held(lambda request: request.method == "PUT" and request.key.endswith("/b"))
     first = start_hca(*words)
     assert stopped.came.wait(60)
-    _until(lambda: len(registry.files) == 1)
+    until(lambda: len(registry.files) == 1)
 
     second = hca(*words)
     assert (second.exit_status, second.stdout) == (ExitStatus.ERROR, "")
     assert second.stderr.startswith("hca: another run is uploading this directory\nnext: ")
 
     first.send_signal(signal.SIGINT)
-    out, err = first.communicate(timeout=10)
+    out, err = first.communicate(timeout=30)  # the one that is held ends later
     assert (first.returncode, out) == (ExitStatus.INTERRUPTED, "")
     assert "Traceback" not in err
     stopped.go.set()

@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,20 +168,6 @@ def script(run: Run) -> Run:
         return run(program, name)
 
     return call
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], Any]], Any]:
-    """A function that waits for what another process does without telling anybody, and returns it."""
-
-    def wait(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-        deadline = time.monotonic() + seconds
-        while not (value := condition()):
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.01)
-        return value
-
-    return wait
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from waiting import until
 
 USERS = {"alice": "alice-password", "bob": "bob-password", "root": "root-password"}
 # What makes them users of a deployment.
@@ -85,11 +86,10 @@ class Shock:
 
     def ready(self, node: str, index: str = "") -> Any:
         """Return a node when its file, and an index of it, are there."""
-        deadline = time.monotonic() + SECONDS
-        while True:
+
+        def there() -> Any:
             shown = self(f"/node/{node}").data
             entry = shown["indexes"].get(index) if index else {"locked": None}
-            if not shown["file"]["locked"] and entry and not entry["locked"]:
-                return shown
-            assert time.monotonic() < deadline, shown
-            time.sleep(0.01)
+            return shown if not shown["file"]["locked"] and entry and not entry["locked"] else None
+
+        return until(there)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from neighbours import load
+from waiting import until
 
 from hca_core import checksums
 
@@ -122,7 +123,7 @@ def files(root: Path) -> dict[str, Path]:
     return {str(path.relative_to(root)): path for path in sorted(root.rglob("*")) if path.is_file()}
 
 
-def test_a_tree_goes_up(hca, until, area, tree, administrator):
+def test_a_tree_goes_up(hca, area, tree, administrator):
     wanted = files(tree)
     result = hca("upload", "files", str(tree))
     assert result.returncode == 0, result.stderr
@@ -186,7 +187,7 @@ def test_the_server_refuses_what_is_not_in_the_area(hca, area, administrator):
     assert keys(administrator, other) == []
 
 
-def test_an_upload_that_was_killed_is_gone_on_with(hca, until, env, area, tree, administrator, tmp_path):
+def test_an_upload_that_was_killed_is_gone_on_with(hca, env, area, tree, administrator, tmp_path):
     faults = load(Path(__file__).parents[1] / "upload" / "faults.py", "real_upload_faults")
     large = tree / "large.bin"
     with faults.Proxy(ENDPOINT) as proxy:
@@ -217,7 +218,7 @@ def _parts_noted(env) -> int:
     return sum(path.read_text().count('"part": [') for path in journals)
 
 
-def test_a_deleted_area_is_emptied(hca, until, area, administrator, tmp_path):
+def test_a_deleted_area_is_emptied(hca, area, administrator, tmp_path):
     (tmp_path / "file").write_text("x")
     assert hca("upload", "files", str(tmp_path / "file")).returncode == 0
     given = credentials(hca, area)

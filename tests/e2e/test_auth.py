@@ -126,13 +126,13 @@ def log_in(origin, email, password, query):
     """Log in and consent as a person does in a browser; return what is told to the application that asked."""
     with requests.Session() as browser:
         browser.trust_env = False
-        page = browser.get(f"{origin}/oauth/authorize", params=query, timeout=20)
+        page = browser.get(f"{origin}/oauth/authorize", params=query, timeout=60)
         for fields in ({"action": "login", "email": email, "password": password}, {"action": "allow"}):
             token = re.search(r'name="token" value="([^"]+)"', page.text)[1]
-            page = browser.post(page.url, data={"token": token, **fields}, allow_redirects=False, timeout=20)
+            page = browser.post(page.url, data={"token": token, **fields}, allow_redirects=False, timeout=60)
             told = page.headers["Location"]
             if not told.startswith(BACK):
-                page = browser.get(origin + told, timeout=20)
+                page = browser.get(origin + told, timeout=60)
     return dict(parse_qsl(urlsplit(told).query))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests  # noqa: TID253 - a client that is not ours
+from waiting import until
 
 COLUMNS = ("bundle_uuid", "bundle_version", "file_name", "file_uuid", "file_version", "file_sha256", "file_size")
 STORED = re.compile(r"\.hca/v2/files_2_4/([0-9a-f]{2})/([0-9a-f]{4})/(\1\2[0-9a-f]{58})")
@@ -101,21 +102,20 @@ def test_a_deleted_bundle_is_not_found(hca, sample):
 # Downloads
 
 
-def test_a_download_that_is_killed_half_way_is_finished_by_the_next(hca, env, deployment, living, until):
+def test_a_download_that_is_killed_in_its_middle_is_finished_by_the_next(hca, env, deployment, living):
     contents = write_manifest(living)
     before = len(deployment.requests("GET", "/s3/"))
     words = ("dss", "download-manifest", "--replica", "aws", "--manifest", "all.tsv", "--download-dir", "d")
     process = subprocess.Popen(["hca", *words], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: sum(STORED.search(path) is not None for path in files_below("d")) > len(contents) // 2)
+    until(lambda: sum(STORED.search(path) is not None for path in files_below("d")) > len(contents) // 4)
     process.send_signal(signal.SIGKILL)
     assert process.wait(30) == -signal.SIGKILL
-    half = len(files_below("d"))
-    assert half < len(contents)
+    assert len(files_below("d")) < len(contents)
     result = hca(*words)
     assert (result.returncode, result.stderr) == (0, "")
     report = json.loads(result.stdout)
     assert (report["files"], report["failed"]) == (len(contents), [])
-    assert report["present"] >= len(contents) // 2
+    assert report["present"] >= len(contents) // 4
     assert {STORED.search(path).group(3): Path(path).read_bytes() for path in files_below("d")} == contents
     # An empty file needs no request; those that were on their way when the process was killed need another.
     fetched = len(deployment.requests("GET", "/s3/")) - before
@@ -193,11 +193,11 @@ def test_presigned_addresses_work_for_any_client(hca, run, sample):
     document = json.loads(hca("dss", "get-bundle", *words).stdout)
     with requests.Session() as session:
         for file in document["bundle"]["files"]:
-            answer = session.get(file["url"], timeout=10)
+            answer = session.get(file["url"], timeout=60)
             assert (answer.status_code, sha256(answer.content)) == (200, file["sha256"])
-            part = session.get(file["url"], headers={"Range": "bytes=5-9"}, timeout=10)
+            part = session.get(file["url"], headers={"Range": "bytes=5-9"}, timeout=60)
             assert (part.status_code, part.content) == (206, answer.content[5:10])
-        refused = session.get(file["url"].partition("?")[0], timeout=10)
+        refused = session.get(file["url"].partition("?")[0], timeout=60)
     assert refused.status_code == 403
 
 
@@ -210,11 +210,11 @@ def test_the_first_download_is_redirected_with_a_token(start, sample):
     url, seen = f"{fresh.url}/files/{file.uuid}?replica=aws", []
     with requests.Session() as session:
         for _ in range(3):
-            answer = session.get(url, allow_redirects=False, timeout=10)
+            answer = session.get(url, allow_redirects=False, timeout=60)
             seen.append((answer.status_code, answer.headers.get("Retry-After"), "token=" in answer.headers["Location"]))
             url = answer.headers["Location"]
-        again = session.get(f"{fresh.url}/files/{file.uuid}?replica=aws", allow_redirects=False, timeout=10)
-        content = session.get(url, timeout=10).content
+        again = session.get(f"{fresh.url}/files/{file.uuid}?replica=aws", allow_redirects=False, timeout=60)
+        content = session.get(url, timeout=60).content
     assert seen == [(301, "3", True), (301, "3", True), (302, None, False)]
     assert (again.status_code, content) == (302, file.content)
 
@@ -223,6 +223,6 @@ def test_a_fault_on_request(deployment):
     with requests.Session() as session:
         for probability, status in (("1", 504), ("0", 200)):
             headers = {"DSS_FAKE_504_PROBABILITY": probability}
-            answer = session.get(f"{deployment.url}/bundles/all?replica=aws", headers=headers, timeout=10)
+            answer = session.get(f"{deployment.url}/bundles/all?replica=aws", headers=headers, timeout=60)
             assert answer.status_code == status
             assert answer.headers.get("Retry-After") == ("10" if status == 504 else None)

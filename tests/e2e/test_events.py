@@ -29,7 +29,7 @@ def test_journals_are_where_their_addresses_say(answer, new_bundle):
     (event,) = [one for one in stream["events"] if one["event_id"] == f"{uuid}.{version}"]
     part = {"Range": f"bytes={event['offset']}-{event['offset'] + event['size'] - 1}"}
     with requests.Session() as session:
-        content = session.get(stream["stream_url"], headers=part, timeout=10).json()
+        content = session.get(stream["stream_url"], headers=part, timeout=60).json()
     assert content["bundle_info"] == {"uuid": uuid, "version": version}
     assert content["files"] == {"donor_organism_json": [{"sex": "female"}]}
     where = ("--replica", "aws", "--uuid", uuid, "--version", version)

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 B, BV = "ffffaf55-f19c-40e3-aa81-a6c69d357265", "2019-08-01T200147.836832Z"
 BUNDLE_KEYS = {"creator_uid", "files", "uuid", "version"}
@@ -208,7 +209,7 @@ def test_login_and_logout(script, env):
     assert not [path for path in stored.rglob("*") if path.is_file() and b"test" in path.read_bytes()]
 
 
-def test_post_bundles_checkout(script, hca, until):
+def test_post_bundles_checkout(script, hca):
     result = script(
         "post_bundles_checkout.sh",
         "#!/usr/bin/env bash\n"

@@ -218,7 +218,9 @@ def test_a_call_that_fails_is_repeated_with_growing_pauses(subscribe, receiver, 
     first, second, third = receiver.asked()
     assert [one.headers["X-dss-notify-attempt"] for one in (first, second, third)] == ["1", "2", "3"]
     assert first.body == second.body == third.body
-    assert third.time - second.time > second.time - first.time > 0
+    # A minute, then ten, 900 times as fast; a busy machine may make either longer.
+    assert second.time - first.time >= 60 / 900
+    assert third.time - second.time >= 600 / 900
 
 
 def test_a_receiver_that_is_down_or_slow_holds_up_nobody(subscribe, receiver, new_bundle):
@@ -227,7 +229,7 @@ def test_a_receiver_that_is_down_or_slow_holds_up_nobody(subscribe, receiver, ne
 
     def hang(request):
         hanging.set()
-        released.wait(20)
+        released.wait(90)
         return reply()
 
     receiver.on("POST", "/slow").reply(hang)
@@ -236,7 +238,7 @@ def test_a_receiver_that_is_down_or_slow_holds_up_nobody(subscribe, receiver, ne
     subscribe(uuid=uuid)
     new_bundle(uuid=uuid)
     receiver.wait_for(2)
-    assert hanging.wait(10)
+    assert hanging.wait(60)
     assert len(receiver.asked("POST", "/hook")) == 1
     released.set()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from waiting import until
 
 from hca_core import checksums
 
@@ -85,7 +86,7 @@ def lines(names, uuid):
     return sorted(f"Upload complete of {name} to upload area s3://{BUCKET}/{uuid}/" for name in names)
 
 
-def test_the_installed_command_from_selection_to_report(hca, area, tree, until):
+def test_the_installed_command_from_selection_to_report(hca, area, tree):
     """UC-001 to UC-005, UC-012 to UC-014, UC-018, UC-020, UC-022, typed in a shell."""
     for words in (("--help",), ("help",)):
         text = hca("upload", *words)
@@ -188,7 +189,7 @@ def test_creds_let_other_programs_write_to_the_area_and_nowhere_else(run, told, 
     assert "AccessDenied" in denied.stderr
 
 
-def test_status_of_every_step(told, refused, area, switch, until, deployment):
+def test_status_of_every_step(told, refused, area, switch, deployment):
     """UC-018, UC-019."""
     switch("hold", "checksums")
     Path("one").write_bytes(b"1")
@@ -208,7 +209,7 @@ def test_status_of_every_step(told, refused, area, switch, until, deployment):
     assert "VALIDATED" in told("status", "one", "--env", "local", "--uuid", area)
 
 
-def test_report_of_another_area(told, refused, area, tree, until):
+def test_report_of_another_area(told, refused, area, tree):
     """UC-020 to UC-022."""
     told("files", "tree")
     until(lambda: json.loads(told("report", "--query", "checksums.CHECKSUMMED")) == 4)
@@ -221,7 +222,7 @@ def test_report_of_another_area(told, refused, area, tree, until):
     assert "\tVALIDATION_UNSCHEDULED files: 4\n" in text
 
 
-def test_check(ask, told, area, tree, until):
+def test_check(ask, told, area, tree):
     told("files", "tree")
     assert ask("upload", "check", "tree").exit_status == 0
     Path("tree/a.fq").write_bytes(b"@1\nACGA\n")
@@ -234,7 +235,7 @@ def test_check(ask, told, area, tree, until):
     }
 
 
-def test_the_life_of_an_area(ask, told, refused, area, switch, until):
+def test_the_life_of_an_area(ask, told, refused, area, switch):
     """A locked area takes nothing, a deleted one is gone; both are a sentence."""
     Path("one").write_bytes(b"1")
     told("files", "one")
@@ -266,7 +267,7 @@ def test_the_configuration_of_the_deployment_is_the_owners_only(deployment):
     assert stat.S_IMODE(os.stat(deployment.environment["HCA_CONFIG_FILE"]).st_mode) == 0o600
 
 
-def test_the_python_api(area, env, tree, monkeypatch, until):
+def test_the_python_api(area, env, tree, monkeypatch):
     """UC-023."""
     from hca.upload import UploadArea, UploadAreaURI, UploadConfig, UploadException, UploadService
     from hca_core import testing

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from contextlib import ExitStack
 from functools import cached_property
@@ -205,20 +204,6 @@ def data(tmp_path: Path) -> Iterator[Path]:
     directory = DataDirectory(tmp_path / "data")
     yield directory.root
     control.down(directory)
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], Any]], Any]:
-    """Return a function that waits until a condition holds and returns its value; it fails after 60 seconds."""
-
-    def wait(condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + 60
-        while not (value := condition()):
-            assert time.monotonic() < deadline, "it never happened"
-            time.sleep(0.01)
-        return value
-
-    return wait
 
 
 @pytest.fixture

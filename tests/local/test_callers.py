@@ -10,6 +10,8 @@ import json
 import sqlite3
 import threading
 import time
+from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -223,11 +225,11 @@ BAD_TOKENS: dict[str, tuple[Any, tuple[int, str, str]]] = {
     "an end in a list": (lambda: made(exp=[now() + 600]), INVALID),
     "an end that is no number": (lambda: made(exp=float("nan")), INVALID),
     "no end at all": (lambda: made(exp=float("inf")), INVALID),
-    "not yet": (lambda: made(nbf=now() + LEEWAY + 5), INVALID),
+    "not yet": (lambda: made(nbf=now() + LEEWAY + 20), INVALID),
     "a beginning that is a text": (lambda: made(nbf="0"), INVALID),
     "a beginning that is true": (lambda: made(nbf=True), INVALID),
     "a beginning that is null": (lambda: made(claims={**good(), "nbf": None}), INVALID),
-    "made in the future": (lambda: made(iat=now() + LEEWAY + 5), INVALID),
+    "made in the future": (lambda: made(iat=now() + LEEWAY + 20), INVALID),
     "made at a text": (lambda: made(iat="0"), INVALID),
     # session, scope
     "a session that is a number": (lambda: made(sid=5), INVALID),
@@ -275,7 +277,7 @@ def test_no_header(callers):
         lambda: made(scope=None, scopes=["email"]),
         lambda: made(scope=[]),
         lambda: made(iat=None),
-        lambda: made(exp=now() - LEEWAY + 5),
+        lambda: made(exp=now() - LEEWAY + 25),
         lambda: made(exp=now() + 600.5),
         lambda: made(nbf=now() + LEEWAY - 5, iat=now() + LEEWAY - 5),
         lambda: made(sid="session"),
@@ -305,21 +307,27 @@ def test_a_verified_token_is_remembered_by_its_hash_only(callers):
     assert token not in repr(callers._kept)
 
 
-def test_what_is_remembered_ends_with_the_token(callers, until):
-    end = now() - LEEWAY + 2
+def test_what_is_remembered_ends_with_the_token(callers, monkeypatch):
+    """Neither before its end nor after it, by a clock that is put forward."""
+    clock = [now()]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.fromtimestamp(clock[0], tz)
+
+    monkeypatch.setattr("jwt.api_jwt.datetime", Clock)
+    monkeypatch.setattr("hca_local.identity.caller.time", SimpleNamespace(time=lambda: clock[0]))
+    end = clock[0] + 100
     token = made(exp=end)
     assert check(callers, token).email
     assert len(callers._kept) == 1
-
-    def refused():
-        try:
-            check(callers, token)
-        except TokenError as error:
-            return error.title == INVALID[2]
-        assert time.time() < end + LEEWAY
-        return False
-
-    until(refused)
+    clock[0] = end + LEEWAY - 1
+    assert check(callers, token).email
+    clock[0] = end + LEEWAY
+    with pytest.raises(TokenError) as refused:
+        check(callers, token)
+    assert refused.value.title == INVALID[2]
     assert callers._kept == {}
 
 
@@ -542,7 +550,7 @@ def server(callers):
 
 def sent(port, *values):
     """Return status and document of the answer to a request with so many Authorization headers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.putrequest("GET", "/")
     for value in values:
         connection.putheader("Authorization", value)

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ def state(writing: Any, job: str, replica: str = "aws") -> dict[str, str]:
     return found
 
 
-def ended(until: Callable[..., Any], writing: Any, job: str, replica: str = "aws") -> dict[str, str]:
+def ended(writing: Any, job: str, replica: str = "aws") -> dict[str, str]:
     until(lambda: state(writing, job, replica)["status"] != "RUNNING")
     return state(writing, job, replica)
 
@@ -44,21 +45,21 @@ def told(answer: requests.Response) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("body", [None, {}, {"email": "me@example.org"}])
-def test_a_checkout_succeeds(writing: Any, until: Callable[..., Any], bundle: str, body: object) -> None:
-    found = ended(until, writing, begin(writing, bundle, body))
+def test_a_checkout_succeeds(writing: Any, bundle: str, body: object) -> None:
+    found = ended(writing, begin(writing, bundle, body))
     assert found == {"status": "SUCCEEDED", "location": f"{CHECKOUT}/{bundle}.{VERSION}"}
 
 
-def test_the_other_replica_is_another_cloud(writing: Any, until: Callable[..., Any], bundle: str) -> None:
+def test_the_other_replica_is_another_cloud(writing: Any, bundle: str) -> None:
     job = begin(writing, bundle, replica="gcp", version=VERSION)
-    assert ended(until, writing, job, "gcp")["location"] == f"{CHECKOUT}/{bundle}.{VERSION}".replace("s3:", "gs:")
+    assert ended(writing, job, "gcp")["location"] == f"{CHECKOUT}/{bundle}.{VERSION}".replace("s3:", "gs:")
     answer = writing.send("GET", f"/bundles/checkout/{job}", replica="aws")
     assert told(answer) == (404, "not_found")
 
 
-def test_a_bucket_of_the_user_gets_the_files(writing: Any, until: Callable[..., Any], bundle: str) -> None:
+def test_a_bucket_of_the_user_gets_the_files(writing: Any, bundle: str) -> None:
     writing.s3.create_bucket(Bucket="mine")
-    found = ended(until, writing, begin(writing, bundle, {"destination": "mine"}))
+    found = ended(writing, begin(writing, bundle, {"destination": "mine"}))
     folder = f"bundles/{bundle}.{VERSION}"
     assert found == {"status": "SUCCEEDED", "location": f"s3://mine/{folder}"}
     listed = writing.s3.list_objects_v2(Bucket="mine")["Contents"]
@@ -67,8 +68,8 @@ def test_a_bucket_of_the_user_gets_the_files(writing: Any, until: Callable[..., 
     assert (copied["Body"].read(), copied["ContentType"]) == (b"b", "text/plain")
 
 
-def test_a_bucket_that_is_not_there(writing: Any, until: Callable[..., Any], bundle: str) -> None:
-    found = ended(until, writing, begin(writing, bundle, {"destination": "nobodys"}))
+def test_a_bucket_that_is_not_there(writing: Any, bundle: str) -> None:
+    found = ended(writing, begin(writing, bundle, {"destination": "nobodys"}))
     assert found == {"status": "FAILED", "cause": "There is no bucket 'nobodys'. (FAILED)"}
 
 
@@ -82,7 +83,7 @@ def test_what_is_refused(writing: Any, bundle: str) -> None:
 
 
 def test_a_job_that_runs_can_be_seen_and_survives_a_kill(
-    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any], until: Callable[..., Any]
+    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any]
 ) -> None:
     first = launched(tmp_path / "data", empty=True, checkout_seconds=60)
     writing = user(first)
@@ -92,7 +93,7 @@ def test_a_job_that_runs_can_be_seen_and_survives_a_kill(
     first.process.kill()
     first.process.wait()
     writing = user(launched(tmp_path / "data", checkout_seconds=0))
-    assert ended(until, writing, job)["status"] == "SUCCEEDED"
+    assert ended(writing, job)["status"] == "SUCCEEDED"
 
 
 def test_urls_of_a_bundle_that_was_checked_out_come_at_once(
@@ -100,10 +101,9 @@ def test_urls_of_a_bundle_that_was_checked_out_come_at_once(
     tmp_path: Any,
     http: requests.Session,
     user: Callable[..., Any],
-    until: Callable[..., Any],
 ) -> None:
     writing = user(launched(tmp_path / "data", empty=True, checkout_seconds=0))
     bundle = writing.put_bundle({"a": writing.put_file(b"a", "text/plain")})
-    ended(until, writing, begin(writing, bundle))
+    ended(writing, begin(writing, bundle))
     answer = writing.send("GET", f"/bundles/{bundle}", replica="aws", presignedurls="true")
-    assert http.get(answer.json()["bundle"]["files"][0]["url"], timeout=10).content == b"a"
+    assert http.get(answer.json()["bundle"]["files"][0]["url"], timeout=60).content == b"a"

@@ -6,9 +6,9 @@ import json
 import os
 import signal
 import socket
-import time
 
 import pytest
+from waiting import until
 
 from hca_core.testing import run_hca
 
@@ -46,9 +46,7 @@ def test_one_that_runs_is_killed_and_loses_its_port(checked, hca, tmp_path):
         assert row["state"] == "ok"
         assert row["text"].startswith(f"it is running at {url} (process ")
     os.kill(state["pid"], signal.SIGKILL)
-    ended = time.monotonic() + 60
-    while "running" in checked("--offline")["deployment"]["text"]:
-        assert time.monotonic() < ended
+    until(lambda: "running" not in checked("--offline")["deployment"]["text"])
     rows = checked()
     assert rows["deployment"]["state"] == "warning"
     assert "was killed" in rows["deployment"]["text"]

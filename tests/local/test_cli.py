@@ -10,9 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from waiting import until
 
 from hca_local import shell as shell_lines
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import requests
 
     Hca = Callable[..., subprocess.CompletedProcess[str]]
-    Until = Callable[[Callable[[], Any]], Any]
 
 COMMANDS = ["up", "down", "status", "env", "seed", "logs", "serve", "run", "shock"]
 
@@ -61,9 +61,7 @@ def test_help_loads_neither_server_nor_database() -> None:
     assert not loaded & {"starlette", "uvicorn", "sqlite3", "asyncio", "jsonschema", "requests"}
 
 
-def test_a_day_in_the_life(
-    hca: Hca, http: requests.Session, data: Path, until: Until, is_alive: Callable[[int], bool]
-) -> None:
+def test_a_day_in_the_life(hca: Hca, http: requests.Session, data: Path, is_alive: Callable[[int], bool]) -> None:
     before = hca("local", "status", "--data", data, "--output", "json")
     assert (before.returncode, json.loads(before.stdout)[0]["state"]) == (1, "stopped")
     assert not data.exists(), "asking must not make anything"
@@ -145,7 +143,7 @@ def test_two_starts_at_once_give_one_deployment(data: Path) -> None:
     assert sorted(one["started"] for one in documents) == [False, True]
 
 
-def test_a_dead_deployment_is_not_taken_for_a_living_one(hca: Hca, data: Path, until: Until) -> None:
+def test_a_dead_deployment_is_not_taken_for_a_living_one(hca: Hca, data: Path) -> None:
     pid = json.loads(hca("local", "up", "--data", data, "--empty").stdout)["pid"]
     os.kill(pid, signal.SIGKILL)
     until(lambda: hca("local", "status", "--data", data).returncode == 1)
@@ -156,7 +154,7 @@ def test_a_dead_deployment_is_not_taken_for_a_living_one(hca: Hca, data: Path, u
 
 
 def test_a_deployment_that_ignores_the_first_signal_is_killed(
-    hca: Hca, data: Path, monkeypatch: pytest.MonkeyPatch, until: Until
+    hca: Hca, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hca_local import control, launch
     from hca_local.data_directory import DataDirectory
@@ -296,7 +294,7 @@ def test_serve_stops_cleanly(data: Path, http: requests.Session, number: int) ->
         url = next(word for word in line.split() if word.startswith("http://"))
         assert http.get(f"{url}/v1/bundles/all?replica=aws", timeout=30).status_code == 200
         serving.send_signal(number)
-        out, err = serving.communicate(timeout=20)
+        out, err = serving.communicate(timeout=60)
     assert (serving.returncode, out, err) == (0, "", "")
     assert (data / "log").read_text().splitlines()[-1].endswith(" STOP")
 

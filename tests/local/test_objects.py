@@ -7,10 +7,11 @@ import socket
 import time
 from contextlib import closing
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import until
 
 from hca_local import seeding
 from hca_local.data_directory import DataDirectory
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     Api = Callable[..., requests.Response]
     Launch = Callable[..., Launched]
-    Until = Callable[[Callable[[], Any]], Any]
 
 READS = "1330ef1a-7a21-40c6-84c5-5cec18204028"
 LARGE = "7a8fbda7-d470-467a-904e-5c73413fab3e"
@@ -215,7 +215,7 @@ def test_large_objects_come_whole_and_in_parts(api: Api, http: requests.Session)
     assert (tail.status_code, tail.content) == (206, whole[-300_000:])
 
 
-def test_a_reader_may_leave(launched: Launch, http: requests.Session, tmp_path: Path, until: Until) -> None:
+def test_a_reader_may_leave(launched: Launch, http: requests.Session, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     with (folder / "large.bin").open("wb") as large:

@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from hca_core import checksums
 
@@ -43,7 +44,7 @@ def test_a_file_is_made_and_known_in_both_replicas(writing: Any) -> None:
         assert (head["X-DSS-SHA256"], head["X-DSS-S3-ETAG"]) == (sums.sha256, sums.s3_etag)
         assert (head["X-DSS-SIZE"], head["X-DSS-CREATOR-UID"]) == (str(len(CONTENT)), "7")
         location = writing.send("GET", f"/files/{file}", token=None, replica=replica).headers["Location"]
-        assert writing._http.get(location, timeout=10).content == CONTENT
+        assert writing._http.get(location, timeout=60).content == CONTENT
 
 
 def test_the_same_again_is_fine_and_another_is_not(writing: Any) -> None:
@@ -60,7 +61,7 @@ def test_small_contents(writing: Any, content: bytes) -> None:
     file = str(uuid.uuid4())
     assert put(writing, writing.stage(content, "text/plain"), file).status_code == 201
     location = writing.send("GET", f"/files/{file}", replica="aws").headers["Location"]
-    assert writing._http.get(location, timeout=10).content == content
+    assert writing._http.get(location, timeout=60).content == content
 
 
 def test_metadata_count_and_tags_win(writing: Any) -> None:
@@ -114,7 +115,7 @@ def test_odd_keys(writing: Any) -> None:
 
 
 def test_google_sources_make_files_of_the_other_replica(
-    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any], until: Callable[..., Any]
+    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any]
 ) -> None:
     writing = user(launched(tmp_path / "data", empty=True, replica_delay=1))
     file = str(uuid.uuid4())
@@ -155,7 +156,7 @@ class TestBehindTheAnswer:
         settings = {"copy_threshold": 10, "copy_seconds": 1, "first_get_redirects": 0}
         return user(launched(tmp_path / "data", empty=True, **settings))
 
-    def test_it_appears_later(self, slow: Any, until: Callable[..., Any]) -> None:
+    def test_it_appears_later(self, slow: Any) -> None:
         file, source = str(uuid.uuid4()), slow.stage(CONTENT)
         answer = put(slow, source, file)
         assert (answer.status_code, answer.json()["version"]) == (202, VERSION)
@@ -169,7 +170,7 @@ class TestBehindTheAnswer:
         file = slow.put_file(CONTENT)
         slow.put_bundle({"a.json": file})
 
-    def test_a_copy_that_failed_is_told(self, slow: Any, until: Callable[..., Any]) -> None:
+    def test_a_copy_that_failed_is_told(self, slow: Any) -> None:
         file = str(uuid.uuid4())
         assert put(slow, slow.stage(CONTENT, sha256="0" * 64), file).status_code == 202
         until(lambda: slow.send("HEAD", f"/files/{file}", replica="aws", version=VERSION).status_code == 422)
@@ -178,7 +179,7 @@ class TestBehindTheAnswer:
         assert put(slow, slow.stage(CONTENT), file).status_code == 202
         until(lambda: slow.send("HEAD", f"/files/{file}", replica="aws", version=VERSION).status_code == 200)
 
-    def test_bytes_that_are_there_are_not_copied_again(self, slow: Any, until: Callable[..., Any]) -> None:
+    def test_bytes_that_are_there_are_not_copied_again(self, slow: Any) -> None:
         file, source = str(uuid.uuid4()), slow.stage(CONTENT)
         put(slow, source, file)
         until(lambda: slow.send("HEAD", f"/files/{file}", replica="aws").status_code == 200)
@@ -186,7 +187,7 @@ class TestBehindTheAnswer:
 
 
 def test_an_answered_file_survives_a_kill(
-    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any], until: Callable[..., Any]
+    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any]
 ) -> None:
     settings = {"copy_threshold": 100, "copy_seconds": 2}
     first = launched(tmp_path / "data", empty=True, **settings)

@@ -7,15 +7,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Hca = Callable[..., subprocess.CompletedProcess[str]]
-    Until = Callable[[Callable[[], Any]], Any]
 
 RUN = [sys.executable, "-m", "hca_core", "local", "run", "--empty", "--"]
 # Says what the deployment is and then waits until its standard input ends.
@@ -106,7 +106,7 @@ def test_signals_go_to_the_command(number: int, is_alive: Callable[[int], bool])
         told = json.loads(running.stdout.readline())
         running.send_signal(number)
         assert running.stdout.readline() == f"got {int(number)}\n"
-        assert running.wait(20) == 40
+        assert running.wait(60) == 40
     assert not is_alive(told["server"])
     assert not Path(told["data"]).exists()
 
@@ -119,11 +119,11 @@ def test_a_command_that_a_signal_ends(is_alive: Callable[[int], bool]) -> None:
         assert running.stdout is not None
         told = json.loads(running.stdout.readline())
         running.terminate()
-        assert running.wait(20) == 128 + 15
+        assert running.wait(60) == 128 + 15
     assert not is_alive(told["server"])
 
 
-def test_the_server_does_not_outlive_a_killed_run(until: Until, is_alive: Callable[[int], bool]) -> None:
+def test_the_server_does_not_outlive_a_killed_run(is_alive: Callable[[int], bool]) -> None:
     command = [*RUN, sys.executable, "-c", WAITING]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None

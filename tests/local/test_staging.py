@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from hca_local import data_directory
 
@@ -48,12 +49,12 @@ def put(reader: Any, url: str, file: str = "") -> requests.Response:
     return answer
 
 
-def test_files_and_checkouts(elsewhere: Callable[..., Any], http: requests.Session, until: Callable[..., Any]) -> None:
+def test_files_and_checkouts(elsewhere: Callable[..., Any], http: requests.Session) -> None:
     buckets, reader = elsewhere()
     file, bundle = str(uuid.uuid4()), str(uuid.uuid4())
     assert put(reader, buckets.stage(b'{"a": 1}'), file).status_code == 201
     location = reader.send("GET", f"/files/{file}", replica="gcp").headers["Location"]
-    assert http.get(location, timeout=10).content == b'{"a": 1}'
+    assert http.get(location, timeout=60).content == b'{"a": 1}'
     reader.put_bundle({"a b.json": file}, bundle)
     jobs = [
         reader.send("POST", f"/bundles/{bundle}/checkout", {"destination": bucket}, replica="aws").json()

@@ -14,6 +14,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from hca_core import checksums
 from hca_core.errors import HCAError
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     Hca = Callable[..., subprocess.CompletedProcess[str]]
     Launch = Callable[..., Launched]
-    Until = Callable[[Callable[[], Any]], Any]
 
 UUID = "ffffaf55-f19c-40e3-aa81-a6c69d357265"
 READS = "1330ef1a-7a21-40c6-84c5-5cec18204028"
@@ -106,7 +106,7 @@ def test_a_server_that_is_killed_can_be_started_again(
 
 
 def test_a_killed_seed_leaves_no_bundle_and_a_killed_server_does_not_disturb_one(
-    data: Path, tmp_path: Path, hca: Hca, http: requests.Session, launched: Launch, until: Until
+    data: Path, tmp_path: Path, hca: Hca, http: requests.Session, launched: Launch
 ) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

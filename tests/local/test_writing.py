@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,7 +199,7 @@ class TestDelete:
 
 
 def test_replicas_that_differ_for_a_while(
-    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any], until: Callable[..., Any]
+    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any]
 ) -> None:
     writing = user(launched(tmp_path / "data", empty=True, replica_delay=1))
     file = writing.put_file(b"x", "text/plain")
@@ -213,7 +214,7 @@ def test_replicas_that_differ_for_a_while(
 
 
 def test_what_was_to_be_replicated_survives_a_kill(
-    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any], until: Callable[..., Any]
+    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any]
 ) -> None:
     first = launched(tmp_path / "data", empty=True, replica_delay=2)
     file = user(first).put_file(b"x", "text/plain")

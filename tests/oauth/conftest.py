@@ -178,14 +178,14 @@ class Browser:
 
     def __call__(self, url):
         self.addresses.append(url)
-        thread = threading.Thread(target=lambda: self.pages.append(requests.get(url, timeout=10)))
+        thread = threading.Thread(target=lambda: self.pages.append(requests.get(url, timeout=60)))
         thread.start()
         self.threads.append(thread)
         return True
 
     def page(self):
         """Return the page that the last visit ended on."""
-        self.threads[-1].join(10)
+        self.threads[-1].join(60)
         return self.pages[-1]
 
 
@@ -211,7 +211,7 @@ class Spoken:
 
 @pytest.fixture
 def session():
-    made = Session(Policy(tries=2, first_wait=0.01, most_wait=0.02, connect_timeout=2, read_timeout=5))
+    made = Session(Policy(tries=2, first_wait=0.01, most_wait=0.02, connect_timeout=60, read_timeout=60))
     yield made
     made.close()
 
@@ -239,7 +239,7 @@ def visit():
     browser = Browser()
     yield browser
     for thread in browser.threads:
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hca_core.oauth.grants import GrantRefusedError
 
 def last_page(spoken):
     """Open the told address as the person does and return the page that it ends on."""
-    return requests.get(spoken.address, timeout=10)
+    return requests.get(spoken.address, timeout=60)
 
 
 def whole_address(spoken):

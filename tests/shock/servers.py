@@ -95,15 +95,6 @@ def done(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait for what another process does without telling anybody, and return it."""
-    deadline = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
-    return value
-
-
 def quick(url: str, **more: Any) -> ShockClient:
     """Return a client that waits only shortly before it tries again."""
     from hca_shock.client import ShockClient

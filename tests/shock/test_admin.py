@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import shock_doubles as doubles
 
 from hca_core.errors import NotFoundError, UsageError
+from hca_core.http import Session
 from hca_local import launch
+from hca_shock.admin import locks
 from hca_shock.client import ShockClient
 from hca_shock.errors import ShockError, ShockNodeError, ShockRefusedError
 from hca_shock.metadata.errors import LostChangeError
@@ -298,13 +301,20 @@ def test_what_has_failed_is_not_waited_for(
     assert node.gets == 1
 
 
-def test_waiting_ends_when_the_time_is_over(hca: Callable[..., Outcome], node: Any) -> None:
+def test_waiting_ends_when_the_time_is_over(
+    hca: Callable[..., Outcome], node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that goes on while somebody waits only, so that we know how often is asked."""
+    waits: list[float] = []
+    monkeypatch.setattr(locks, "time", SimpleNamespace(monotonic=lambda: sum(waits)))
+    monkeypatch.setattr(Session, "wait", lambda self, seconds: waits.append(seconds))
     node.raw["file"]["locked"] = WORKING
     outcome = hca("shock", "wait", ID, "--timeout", "0.15")
     assert (outcome.exit_status, outcome.stdout) == (1, "")
     assert outcome.stderr.startswith(f"hca: node {ID} is still locked after 0.15 s (file)\n")
     assert f"hca shock unlock {ID}" in outcome.stderr
     assert node.gets == 3
+    assert sum(waits) == pytest.approx(0.15)
 
 
 def test_missing_parts_are_told_of(shock: ShockClient, node: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -300,7 +300,7 @@ def test_waiting_ends(service: LoopbackService) -> None:
     started = time.monotonic()
     with ShockClient(service.url) as client, pytest.raises(NetworkError, match="is not ready after"):
         client.indexes.wait(ID, timeout=0.1)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
 
 def test_without_waiting_it_is_only_begun(service: LoopbackService) -> None:

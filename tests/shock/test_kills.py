@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import shock_servers as servers
+from waiting import until
 
 from hca_shock import config
 from hca_shock.forms import Form
@@ -84,7 +85,7 @@ def killed(process: Any) -> None:
 
 def interrupted(process: Any) -> bytes:
     """Press Ctrl-C and return what the process says; again if the system gives it to a thread that sleeps on."""
-    for _ in range(4):
+    for _ in range(20):
         process.send_signal(signal.SIGINT)
         try:
             err: bytes = process.communicate(timeout=3)[1]
@@ -117,13 +118,13 @@ def test_an_upload_that_is_killed_twice_is_finished(shock: ShockClient, proxy: A
         hold = faults.Hold()
         proxy.rule(hold, method="PUT", first=4, times=None)
         process = start("put", path, "--part-size", "512K")
-        assert hold.came.wait(30), process.communicate()
-        servers.until(lambda: there(uploading(shock, path)[0]) >= counts[-1] + 2)
+        assert hold.came.wait(servers.PATIENCE), process.communicate()
+        until(lambda: there(uploading(shock, path)[0]) >= counts[-1] + 2)
         killed(process)
         hold.go.set()
         proxy.heal()
         # What was held may arrive now; nothing else is under way.
-        servers.until(lambda: not proxy._connections)
+        until(lambda: not proxy._connections)
         counts.append(there(uploading(shock, path)[0]))
     assert 0 < counts[1] < counts[2] < 16
     status, out, err = servers.done(start("put", path, "--part-size", "512K", "--output", "json"))
@@ -151,7 +152,7 @@ def test_a_download_that_is_killed_twice_is_finished(
     for _ in range(2):
         proxy.rule(servers.stalls(3 * MEBIBYTE), query=RAW)
         process = start("get", node.id, "-d", folder)
-        servers.until(lambda: size(folder) >= arrived + 2 * MEBIBYTE)  # noqa: B023 - it is called at once
+        until(lambda: size(folder) >= arrived + 2 * MEBIBYTE)  # noqa: B023 - it is called at once
         killed(process)
         arrived = size(folder)
         assert not (folder / path.name).exists()
@@ -171,9 +172,9 @@ def test_a_server_that_is_killed_in_the_middle(start: Any, path: Path, tmp_path:
     with servers.deployed(data, shock_quirks=0) as deployment, faults.Proxy(deployment.url) as proxy:
         proxy.rule(hold, method="PUT", first=5, times=None)
         process = start("put", path, "--part-size", "512K", env={"HCA_SHOCK_URL": proxy.url})
-        assert hold.came.wait(30), process.communicate()
+        assert hold.came.wait(servers.PATIENCE), process.communicate()
         with servers.quick(deployment.url) as shock:
-            servers.until(lambda: there(uploading(shock, path)[0]) >= 3)
+            until(lambda: there(uploading(shock, path)[0]) >= 3)
             before = uploading(shock, path)[0]
         deployment.kill()
         hold.go.set()
@@ -226,7 +227,7 @@ def test_ctrl_c_ends_it_soon(shock: ShockClient, proxy: Any, start: Any, path: P
     places = {"ID": node.id, "FILE": str(path)}
     with open(os.devnull, "wb") as nowhere:
         process = start(*[places.get(word, word) for word in words], stdout=nowhere)
-        assert hold.came.wait(30), process.communicate()
+        assert hold.came.wait(servers.PATIENCE), process.communicate()
         err = interrupted(process)
     assert process.returncode == 130, err
     assert b"Traceback" not in err

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import shock_servers as servers
+from waiting import until
 
 from hca_core.errors import IntegrityError, NetworkError, UsageError
 from hca_core.progress import Bar
@@ -224,7 +225,7 @@ def test_parts_that_the_server_can_not_put_together_are_told(shock: ShockClient,
     for number in range(1, plan.count + 1):
         part = FilePart(str(number), plan.mark(number), DATA[(number - 1) * PART : number * PART])
         shock.server.call("PUT", "node", node.id, form=Form((), [part]))
-    servers.until(lambda: (lock := shock.node(node.id).file.locked) and lock.error)
+    until(lambda: (lock := shock.node(node.id).file.locked) and lock.error)
     states = [unfinished.row(one)["state"] for one in unfinished.nodes(shock.server) if one.id == node.id]
     assert [state.partition(":")[0] for state in states] == ["failed"]
     before = len(deployment.requests(f"PUT /node/{node.id}"))

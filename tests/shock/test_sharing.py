@@ -87,7 +87,7 @@ def fetched(url: str) -> Any:
     """Return the answer of an address to somebody who has no login."""
     import requests
 
-    return requests.get(url, timeout=10)
+    return requests.get(url, timeout=60)
 
 
 def test_a_link_works_once_without_a_login(served: Served) -> None:

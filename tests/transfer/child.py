@@ -11,6 +11,7 @@ import json
 import os
 import pkgutil
 import resource
+import signal
 import sys
 import threading
 from types import SimpleNamespace
@@ -33,18 +34,24 @@ def main() -> None:
             _, status = os.waitpid(order["wait"], 0)
             answer = os.waitstatus_to_exitcode(status)
         else:
+            # The child takes Ctrl-C from where it knows what to do with it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
             answer = os.fork()
             if answer == 0:
                 os._exit(interruptible(order))
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         print(answer, flush=True)
 
 
 def interruptible(order: dict[str, Any]) -> int:
     """Return what `run` does, wherever in it Ctrl-C arrives."""
     try:
-        return run(order)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        status = run(order)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
         return 130
+    return status
 
 
 def run(order: dict[str, Any]) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import threading
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from transfer_server import PIECE, Exchange, whole
@@ -243,7 +244,13 @@ def html(page: bytes) -> Fault:
 
 async def squeezed(exchange: Exchange) -> None:
     """Answer with a content coding that nobody asked for."""
-    await exchange.answer(200, {"Content-Encoding": "gzip"}, gzip.compress(exchange.content, 1))
+    await exchange.answer(200, {"Content-Encoding": "gzip"}, _squeeze(exchange.content))
+
+
+@cache
+def _squeeze(content: bytes) -> bytes:
+    """Do it once: it takes long, while which the server answers nobody, and pieces are asked for by the hundred."""
+    return gzip.compress(content, 1)
 
 
 def paced(rate: float) -> Fault:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import transfer_faults as faults
 from transfer_tools import listing, noise
+from waiting import until
 
 from hca_core.errors import NetworkError
 from hca_core.transfer import Address, Settings, Transfer, clusters
@@ -82,10 +83,10 @@ class Cluster:
         return str((process.place / "log").read_text())
 
     def _wait_for(self, condition: Any) -> None:
-        deadline = time.monotonic() + SECONDS
-        while not condition():
-            assert time.monotonic() < deadline, self._log(self.scheduler) + "".join(map(self._log, self.workers))
-            time.sleep(0.02)
+        try:
+            until(condition)
+        except AssertionError:
+            raise AssertionError("".join(map(self._log, (self.scheduler, *self.workers)))) from None
 
     def close(self) -> None:
         """End all processes."""
@@ -187,6 +188,20 @@ def test_what_is_no_scheduler_is_given_up_soon(monkeypatch: pytest.MonkeyPatch, 
             with pytest.raises(NetworkError, match="no Dask scheduler answers") as away, executor_of(address):
                 pass
             assert "\n" not in str(away.value)
+
+
+def test_a_result_that_can_not_be_brought_here_is_not_waited_for(
+    cluster: Cluster, server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the scheduler died just then, of which Dask's own executor never tells."""
+
+    async def gone(*_: object) -> None:
+        raise OSError("the scheduler is gone")
+
+    monkeypatch.setattr(distributed.Client, "_gather_remote", gone)
+    transfers, _ = many(server, remote, 20)
+    with executor_of(cluster.address) as executor, pytest.raises(NetworkError, match="the executor dropped its work"):
+        list(fetch_with(executor, transfers, QUICK))
 
 
 def test_a_program_hears_one_sentence_when_the_scheduler_dies(

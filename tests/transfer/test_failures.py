@@ -160,7 +160,7 @@ def test_a_pipe_gets_the_failures_and_stays(tmp_path):
     reader = threading.Thread(target=lambda: read.append(Path(path).read_text()))
     reader.start()
     run([MISSING], Order(failures=path), Report(""), directory="")
-    reader.join(10)
+    reader.join(60)
     assert json.loads(read[0])["row"] == MISSING.row
     run([], Order(failures=path), Report(""), directory="")
     assert os.path.exists(path)

@@ -15,6 +15,7 @@ import pytest
 import transfer_faults as faults
 import transfer_tools as tools
 from transfer_server import Server
+from waiting import until
 
 SEED = os.environ.get("HCA_FAULT_SEED") or os.urandom(4).hex()
 KILLS = int(os.environ.get("HCA_FAULT_KILLS") or 200)
@@ -112,19 +113,20 @@ def test_terminations_at_random_moments(nursery, undisturbed, tmp_path, record):
     record("SIGTERM at a random moment", len(ends), "end state of an undisturbed run")
 
 
-def test_what_a_killed_run_had_is_not_fetched_again(slow, nursery, undisturbed, tmp_path):
+def test_what_a_killed_run_had_is_not_fetched_again(server, tmp_path):
     """Killed when the large files are half there: the next run asks for the rest of them only."""
-    rng = random.Random(7)
-    slow.requests.clear()
-    began = nursery.start(tmp_path / "got", LARGE, settings={"jobs": 2})
-    slow.wait_for(2)
-    time.sleep(0.006 + rng.uniform(0, 0.002))
-    os.kill(began, signal.SIGKILL)
-    nursery.wait(began)
-    parts = [name for name in tools.left_over(tmp_path / "got") if os.stat(tmp_path / "got" / name).st_size]
-    slow.requests.clear()
-    assert nursery.wait(nursery.start(tmp_path / "got", LARGE, settings={"jobs": 2})) == 0
-    assert len([one for one in slow.requests if one.range]) == len(parts)
+    got, half = tmp_path / "got", 600_000
+    for path, data in LARGE.items():
+        server.put(path, data, faults.stall(half))
+    with tools.Nursery(server.url, tmp_path / "errors") as nursery:
+        began = nursery.start(got, LARGE, read_timeout=600)
+        until(lambda: [len(data) for data in tools.listing(got).values()] == [half] * len(LARGE))
+        os.kill(began, signal.SIGKILL)
+        assert nursery.wait(began) == -signal.SIGKILL
+        server.requests.clear()
+        assert nursery.wait(nursery.start(got, LARGE)) == 0, nursery.said()
+    assert [server.ranges(path) for path in LARGE] == [[f"bytes={half}-"]] * len(LARGE)
+    assert tools.listing(got) == {path[1:]: data for path, data in LARGE.items()}
 
 
 def test_sixteen_processes_in_one_folder(slow, nursery, undisturbed, tmp_path, record):

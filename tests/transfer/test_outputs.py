@@ -111,7 +111,7 @@ def test_a_pipe_is_written_to(tmp_path):
     reader.start()
     with outputs.replacing(path) as stream:
         stream.write(b"told")
-    reader.join(10)
+    reader.join(60)
     assert read == [b"told"]
     assert stat.S_ISFIFO(os.stat(path).st_mode)
     assert not outputs.is_file(path)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import multiprocessing
 import os
+import queue
 import shutil
 import signal
 import sys
 import threading
-import time
 import tracemalloc
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -238,36 +239,50 @@ def test_a_million_is_pulled_as_it_is_needed_in_constant_memory() -> None:
     assert peak < 8_000_000
 
 
-@pytest.mark.parametrize(("workers", "least", "most", "seconds"), [(1, 16, 17, 0.02), (40, 41, 176, 0.1)])
-def test_as_much_is_out_as_keeps_all_workers_busy(workers: int, least: int, most: int, seconds: float) -> None:
-    out = highest = 0
-    lock = threading.Lock()
+class Simulated(Executor):
+    """Workers that need a second for each batch, by a clock of their own; it goes on when somebody waits for one."""
 
-    class Sleepy(ThreadPoolExecutor):
-        def submit(self, fn: Any, /, *arguments: Any, **keywords: Any) -> Future[Any]:
-            nonlocal out, highest
-            with lock:
-                out += 1
-                highest = max(highest, out)
-            future = super().submit(sleep)
-            future.add_done_callback(finished)
-            return future
+    def __init__(self, workers: int) -> None:
+        self.now = 0.0
+        self.highest = 0
+        self._free = [0.0] * workers  # when each of them is
+        self._out: list[tuple[float, int, Future[Any]]] = []
 
-    def sleep() -> spread.Outcome:
-        time.sleep(seconds)
-        return spread.Outcome([], None, "here", seconds)
+    def submit(self, fn: Any, /, *arguments: Any, **keywords: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        ends = max(self.now, heapq.heappop(self._free)) + 1.0
+        heapq.heappush(self._free, ends)
+        heapq.heappush(self._out, (ends, id(future), future))
+        self.highest = max(self.highest, len(self._out))
+        return future
 
-    def finished(future: Future[Any]) -> None:
-        nonlocal out
-        with lock:
-            out -= 1
+    def go_on(self) -> None:
+        """Let the next batch be done."""
+        self.now, _, future = heapq.heappop(self._out)
+        future.set_result(spread.Outcome([], None, "here", 1.0))
 
+
+@pytest.mark.parametrize(("workers", "least", "most"), [(1, 16, 17), (40, 41, 176)])
+def test_as_much_is_out_as_keeps_all_workers_busy(
+    workers: int, least: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Simulated(workers)
+
+    class Done(queue.SimpleQueue[Future[Any]]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Future[Any]:
+            pool.go_on()
+            return super().get(block, timeout)
+
+    monkeypatch.setattr(spread, "queue", SimpleNamespace(SimpleQueue=Done, Empty=queue.Empty))
+    monkeypatch.setattr(spread, "time", SimpleNamespace(time=lambda: pool.now, monotonic=lambda: pool.now))
     # Each is a batch of its own.
     sizes = [batches.MOST_BYTES] * (20 if workers == 1 else 400)
-    transfers = (Transfer(str(n), str(n), Address("http://localhost/"), size) for n, size in enumerate(sizes))
-    with Sleepy(workers) as pool:
-        list(fetch_with(pool, transfers))
-    assert least <= highest <= most
+    list(
+        fetch_with(pool, (Transfer(str(n), str(n), Address("http://localhost/"), size) for n, size in enumerate(sizes)))
+    )
+    assert least <= pool.highest <= most
+    assert pool.now <= len(sizes) / workers + 10  # nobody waited for work
 
 
 def test_a_killed_process_ends_the_run_with_one_sentence_and_what_is_done_is_kept(
@@ -426,23 +441,29 @@ def test_an_error_nobody_thought_of_is_told_as_one(threads: Executor, tmp_path: 
         list(fetch_with(threads, [Transfer("a", str(tmp_path / "a"), "no source", 1)]))  # type: ignore[arg-type]
 
 
-def test_stopped_leaves_what_has_not_begun(server: Server, remote: Remote, threads: Executor) -> None:
+def test_stopped_leaves_what_has_not_begun(server: Server, remote: Remote) -> None:
     transfers, contents = many(server, remote, 200)
     gate = faults.Gate()
     for number in (0, 16):
         server.put(transfers[number].name, contents[transfers[number].name], gate)
-    stopped = threading.Event()
+    stopped, cancelled = threading.Event(), threading.Event()
     results: list[Result] = []
+
+    class Telling(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *arguments: Any, **keywords: Any) -> Future[Any]:
+            future = super().submit(fn, *arguments, **keywords)
+            future.add_done_callback(lambda one: one.cancelled() and cancelled.set())
+            return future
 
     def stop() -> None:
         server.wait_for(32)
         stopped.set()
-        time.sleep(0.5)  # the one who waits looks five times a second
+        cancelled.wait(30)
         gate.open()
 
     stopper = threading.Thread(target=stop)
     stopper.start()
-    with pytest.raises(KeyboardInterrupt):
+    with Telling(2) as threads, pytest.raises(KeyboardInterrupt):
         results.extend(fetch_with(threads, transfers, QUICK, stopped=stopped))
     stopper.join()
     assert len(server.requests) == 32
@@ -450,29 +471,34 @@ def test_stopped_leaves_what_has_not_begun(server: Server, remote: Remote, threa
 
 
 def test_closing_cancels_what_has_not_begun(server: Server, remote: Remote, threads: ThreadPoolExecutor) -> None:
-    transfers, _ = many(server, remote, 400)
+    transfers, contents = many(server, remote, 400)
+    gate = faults.Gate()
+    for one in transfers[16:]:  # all but the first batch
+        server.put(one.name, contents[one.name], always=gate)
     with closing(fetch_with(threads, transfers, QUICK)) as results:
         next(results)
+    gate.open()
     threads.shutdown(wait=True)
-    assert len(server.requests) < 200
+    assert len(server.requests) <= 16 + 2 * 16
 
 
 def test_the_time_limit_is_one_for_all_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[float] = []
+    now = 1000.0
 
     def fetch(transfers: Any, settings: Settings) -> Iterator[Result]:
+        nonlocal now
         assert settings.time_limit is not None
         limits.append(settings.time_limit)
-        time.sleep(0.1)
+        now += 0.1
         return iter(())
 
     monkeypatch.setattr(spread, "fetch", fetch)
+    monkeypatch.setattr(spread, "time", SimpleNamespace(time=lambda: now, monotonic=lambda: now))
     transfers = (Transfer(str(n), str(n), Address("http://localhost/")) for n in range(16 * 5))
     with ThreadPoolExecutor(1) as pool:
         list(fetch_with(pool, transfers, Settings(time_limit=0.3)))
-    assert limits == sorted(limits, reverse=True)
-    assert 0.0 < limits[0] <= 0.3
-    assert limits[-1] == 0.0
+    assert limits == pytest.approx([0.3, 0.2, 0.1, 0.0, 0.0])
 
 
 def test_a_worker_that_writes_to_another_disk_is_noticed_once(

@@ -74,7 +74,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield client
         client.close()
         server.should_exit = server.force_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 class Area:

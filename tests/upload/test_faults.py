@@ -23,6 +23,7 @@ import requests  # noqa: TID253
 from botocore.config import Config  # noqa: TID253
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID253
 from neighbours import load
+from waiting import until
 
 from hca_core import checksums
 from hca_core.checksums import MEBIBYTE
@@ -683,7 +684,7 @@ def test_killed_after_some_parts(up: Uploading) -> None:
     assert hold.came.wait(60)
     until(lambda: parts_noted() == 3 and up.told() == ["small"])
     killed.send_signal(signal.SIGKILL)
-    killed.communicate(timeout=10)
+    killed.communicate(timeout=60)
     hold.go.set()
     # Any of the four may have come first; the one that was held ends with its sender.
     until(lambda: [one.status for one in up.s3.of("PUT", "/large$")].count(200) >= 3)
@@ -705,7 +706,7 @@ def test_killed_after_some_files(up: Uploading) -> None:
     killed = up.start("files", "data", "--jobs", "1")
     assert hold.came.wait(60)
     killed.kill()
-    killed.communicate(timeout=10)
+    killed.communicate(timeout=60)
     assert up.area.names() == up.told() == [path.name for path in files[:7]]
     hold.go.set()
     up.heal()
@@ -726,7 +727,7 @@ def test_killed_before_the_service_was_told(up: Uploading) -> None:
     killed = up.start("files", path)
     assert hold.came.wait(60)
     killed.kill()
-    killed.communicate(timeout=10)
+    killed.communicate(timeout=60)
     up.heal()
     outcome = up.hca("files", path)
     assert outcome.exit_status == 0, outcome.stderr
@@ -743,7 +744,7 @@ def test_killed_and_then_a_large_file_changes(up: Uploading, keeps_its_time: boo
     assert hold.came.wait(60)
     until(lambda: up.area.parts() == 2)
     killed.kill()
-    killed.communicate(timeout=10)
+    killed.communicate(timeout=60)
     before = path.stat()
     with path.open("r+b") as stream:
         stream.write(b"changed")
@@ -763,23 +764,13 @@ def test_killed_and_then_a_file_changes_that_was_there(up: Uploading) -> None:
     killed = up.start("files", "data", "--jobs", "1")
     assert hold.came.wait(60)
     killed.kill()
-    killed.communicate(timeout=10)
+    killed.communicate(timeout=60)
     written("data/1")
     up.heal()
     outcome = up.hca("files", "data", "--jobs", "1")
     assert outcome.exit_status == 0, outcome.stderr
     assert up.sent() == up.told() == ["1", "3"]
     assert up.area.has(*files)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for what nobody tells."""
-    waiting = threading.Event()
-    for _ in range(1800):  # 90 seconds: parts of 64 MiB take long on a busy machine
-        if true():
-            return
-        waiting.wait(0.05)
-    raise AssertionError("it did not come to that")
 
 
 def parts_noted() -> int:

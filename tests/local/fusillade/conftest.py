@@ -166,7 +166,7 @@ class Served:
     def close(self) -> None:
         """Stop the server."""
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(60)
 
 
 def create(path: Path) -> None:

@@ -142,7 +142,7 @@ class Served:
     def post(self, path: str, **form: str | None) -> requests.Response:
         """Send a form as an application does."""
         given = {name: value for name, value in ({"client_id": "hca-cli"} | form).items() if value is not None}
-        return requests.post(self.url + path, data=given, timeout=20, allow_redirects=False)
+        return requests.post(self.url + path, data=given, timeout=60, allow_redirects=False)
 
     def code(self, email: str = ADA, **changed: str | None) -> str:
         """Return the code of a new login."""
@@ -178,12 +178,12 @@ class Browser:
         self.http.trust_env = False
 
     def get(self, url: str, **headers: str) -> requests.Response:
-        return self.http.get(url, headers=headers, timeout=20, allow_redirects=False)
+        return self.http.get(url, headers=headers, timeout=60, allow_redirects=False)
 
     def submit(self, page: requests.Response, **fields: str) -> requests.Response:
         """Send the form of `page` with `fields` in it, to the address that the page has."""
         data = {"token": token_in(page)} | fields
-        return self.http.post(page.url, data=data, timeout=20, allow_redirects=False)
+        return self.http.post(page.url, data=data, timeout=60, allow_redirects=False)
 
     def log_in(self, page: requests.Response, email: str = ADA) -> requests.Response:
         """Log in on `page` and return the page after it."""

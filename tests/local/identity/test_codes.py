@@ -89,7 +89,7 @@ def test_the_service_takes_the_token_of_the_login_of_the_real_directory(serving:
         ]
         assert groups == ["hca", "public"]
         token = served.log_in("new@example.org")["access_token"]
-        answer = requests.get(f"{served.url}/oauth/userinfo", headers={"Authorization": f"Bearer {token}"}, timeout=20)
+        answer = requests.get(f"{served.url}/oauth/userinfo", headers={"Authorization": f"Bearer {token}"}, timeout=60)
         told = answer.json()[f"https://{urlsplit(served.url).netloc}/app_metadata"]["authorization"]
         assert told["groups"] == ["user_default"]
         assert "fus:GetUser" in told["scope"]
@@ -301,7 +301,7 @@ def test_other_grants(served: Any, grant: str) -> None:
 
 
 def secret(served: Any) -> str:
-    found: str = requests.get(f"{served.url}/internal/application_secrets", timeout=20).json()["installed"][
+    found: str = requests.get(f"{served.url}/internal/application_secrets", timeout=60).json()["installed"][
         "client_secret"
     ]
     return found
@@ -313,7 +313,7 @@ def test_the_application_by_body_and_by_header(served: Any) -> None:
     form = {"grant_type": "authorization_code", "code": served.code(), "redirect_uri": BACK}
     form["code_verifier"] = "a-verifier-that-only-the-application-knows-0123456789"
     url = f"{served.url}/oauth/token"
-    assert requests.post(url, data=form, auth=("hca-cli", given), timeout=20).status_code == 200
+    assert requests.post(url, data=form, auth=("hca-cli", given), timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("client", [None, "", "other", "HCA-CLI"])
@@ -331,7 +331,7 @@ def test_wrong_secrets(served: Any) -> None:
     assert refused(served.redeem(code, client_secret="\u00e9")) == (401, "invalid_client")
     form = {"grant_type": "refresh_token", "refresh_token": "x"}
     url = f"{served.url}/oauth/token"
-    assert refused(requests.post(url, data=form, auth=("hca-cli", "wrong"), timeout=20)) == (401, "invalid_client")
+    assert refused(requests.post(url, data=form, auth=("hca-cli", "wrong"), timeout=60)) == (401, "invalid_client")
     assert refused(requests.post(url, data=form, auth=("other", secret(served)), timeout=20)) == (401, "invalid_client")
     both = form | {"client_id": "other"}
     answer = requests.post(url, data=both, auth=("hca-cli", secret(served)), timeout=20)
@@ -343,7 +343,7 @@ def test_wrong_secrets(served: Any) -> None:
 )
 def test_unreadable_headers(served: Any, header: str) -> None:
     form = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": "hca-cli"}
-    answer = requests.post(f"{served.url}/oauth/token", data=form, headers={"Authorization": header}, timeout=20)
+    answer = requests.post(f"{served.url}/oauth/token", data=form, headers={"Authorization": header}, timeout=60)
     assert refused(answer) == (401, "invalid_client")
 
 
@@ -354,7 +354,7 @@ PATHS = ["/oauth/token", "/oauth/revoke", "/oauth/device/code"]
 def test_malformed_bodies(served: Any, path: str) -> None:
     def send(body: bytes, content_type: str = "application/x-www-form-urlencoded") -> tuple[int, str]:
         headers = {"Content-Type": content_type}
-        return refused(requests.post(served.url + path, data=body, headers=headers, timeout=20))
+        return refused(requests.post(served.url + path, data=body, headers=headers, timeout=60))
 
     assert send(b"grant_type=%ff&client_id=hca-cli") == (400, "invalid_request")
     assert send(b"\xff") == (400, "invalid_request")
@@ -382,7 +382,7 @@ def test_huge_bodies_are_not_read_to_their_end(served: Any, path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_methods(served: Any, path: str) -> None:
-    answer = requests.get(served.url + path, timeout=20)
+    answer = requests.get(served.url + path, timeout=60)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
@@ -392,7 +392,7 @@ def test_the_service_in_its_own_name(served: Any, browser: Any) -> None:
     assert answer.status_code == 302
     answer = browser.consent(served.url + answer.headers["location"])
     assert answer.headers["location"].startswith(f"{served.url}/internal/cb?code=")
-    shown = requests.get(answer.headers["location"], headers={"Cookie": "a=secret"}, timeout=20)
+    shown = requests.get(answer.headers["location"], headers={"Cookie": "a=secret"}, timeout=60)
     told = shown.json()
     assert told.keys() == {"headers", "query", "token_endpoint", "res", "tok"}
     assert told["tok"]["email"] == ADA

@@ -15,7 +15,7 @@ ADA = "ada@example.org"
 
 
 def get(served: Any, path: str, **headers: str) -> requests.Response:
-    return requests.get(served.url + path, headers=headers, timeout=20, allow_redirects=False)
+    return requests.get(served.url + path, headers=headers, timeout=60, allow_redirects=False)
 
 
 def test_configuration(served: Any) -> None:
@@ -26,9 +26,9 @@ def test_configuration(served: Any) -> None:
     assert jwt.decode(token, keys.get_signing_key_from_jwt(token).key, algorithms=["RS256"], audience="hca-cli")
     assert get(served, told["authorization_endpoint"].removeprefix(served.url)).status_code == 302
     for name in ("token_endpoint", "revocation_endpoint", "device_authorization_endpoint"):
-        assert requests.post(told[name], timeout=20).status_code == 415
-    assert requests.get(told["userinfo_endpoint"], timeout=20).status_code == 401
-    assert requests.get(told["end_session_endpoint"], timeout=20).status_code == 200
+        assert requests.post(told[name], timeout=60).status_code == 415
+    assert requests.get(told["userinfo_endpoint"], timeout=60).status_code == 401
+    assert requests.get(told["end_session_endpoint"], timeout=60).status_code == 200
     assert told["code_challenge_methods_supported"] == ["S256"]
     assert told["response_types_supported"] == ["code"]
     assert len(told["grant_types_supported"]) == 3
@@ -91,7 +91,7 @@ def test_echo(served: Any) -> None:
 def test_userinfo(served: Any, method: str) -> None:
     tokens = served.log_in()
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
-    answer = requests.request(method, f"{served.url}/oauth/userinfo", headers=headers, timeout=20)
+    answer = requests.request(method, f"{served.url}/oauth/userinfo", headers=headers, timeout=60)
     told = answer.json()
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     assert (told["sub"], told["email"], told[EMAIL_CLAIM], told[GROUP_CLAIM]) == (ADA, ADA, ADA, "hca")
@@ -103,7 +103,7 @@ def test_userinfo(served: Any, method: str) -> None:
 def test_userinfo_makes_a_new_user_known(served: Any) -> None:
     headers = {"Authorization": f"Bearer {served.issuer.token('new@example.org', 'public', 60)}"}
     for _ in range(2):
-        assert requests.get(f"{served.url}/oauth/userinfo", headers=headers, timeout=20).status_code == 200
+        assert requests.get(f"{served.url}/oauth/userinfo", headers=headers, timeout=60).status_code == 200
     assert served.people.provisioned == ["new@example.org"]
 
 
@@ -134,6 +134,6 @@ def test_slashes_at_the_end(served: Any, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/echo", "/login", "/.well-known/jwks.json", "/internal/cb"])
 def test_methods(served: Any, path: str) -> None:
-    assert requests.head(served.url + path, timeout=20).status_code == get(served, path).status_code
-    answer = requests.delete(served.url + path, timeout=20)
+    assert requests.head(served.url + path, timeout=60).status_code == get(served, path).status_code
+    answer = requests.delete(served.url + path, timeout=60)
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")

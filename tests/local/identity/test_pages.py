@@ -108,9 +108,9 @@ def test_forged_cookies(served: Any, browser: Any, change: str) -> None:
         "not ascii": "/w.\u00e9",
     }[change]
     header = f"{name}={forged}".encode()
-    answer = requests.get(served.authorize_url(), headers={"Cookie": header}, timeout=20)
+    answer = requests.get(served.authorize_url(), headers={"Cookie": header}, timeout=60)
     assert (answer.status_code, is_login(answer)) == (200, True)
-    answer = requests.get(served.authorize_url(), headers={"Cookie": f"{name}={value}"}, timeout=20)
+    answer = requests.get(served.authorize_url(), headers={"Cookie": f"{name}={value}"}, timeout=60)
     assert is_consent(answer)
 
 
@@ -119,7 +119,7 @@ def test_a_copied_cookie_is_worth_nothing_after_the_end(served: Any, browser: An
     """Another program on this machine may have got it: browsers send the cookies of a host to all its ports."""
     page = browser.log_in(browser.get(served.authorize_url()))
     copied = {"Cookie": "; ".join(f"{one.name}={one.value}" for one in browser.http.cookies)}
-    assert is_consent(requests.get(served.authorize_url(), headers=copied, timeout=20))
+    assert is_consent(requests.get(served.authorize_url(), headers=copied, timeout=60))
     if how == "logout":
         browser.get(f"{served.url}/logout")
     elif how == "switch":
@@ -127,7 +127,7 @@ def test_a_copied_cookie_is_worth_nothing_after_the_end(served: Any, browser: An
     else:
         with closing(database.connect(served.path)) as connection:
             sessions.revoke_all(connection, ADA)
-    assert is_login(requests.get(served.authorize_url(), headers=copied, timeout=20))
+    assert is_login(requests.get(served.authorize_url(), headers=copied, timeout=60))
 
 
 def test_no_cookie_is_kept_as_it_is(served: Any, browser: Any) -> None:
@@ -140,7 +140,7 @@ def test_no_cookie_is_kept_as_it_is(served: Any, browser: Any) -> None:
 def test_the_cookie_of_another_deployment(served: Any, browser: Any) -> None:
     browser.log_in(browser.get(served.authorize_url()))
     value = browser.http.cookies[f"hca_person_{urlsplit(served.url).port}"]
-    assert is_login(requests.get(served.authorize_url(), headers={"Cookie": f"hca_person_1={value}"}, timeout=20))
+    assert is_login(requests.get(served.authorize_url(), headers={"Cookie": f"hca_person_1={value}"}, timeout=60))
 
 
 def test_forms_from_elsewhere(served: Any, browser: Any) -> None:
@@ -161,7 +161,7 @@ def test_forms_from_elsewhere(served: Any, browser: Any) -> None:
         answer = browser.submit(consent, action="allow", token=token)
         assert (answer.status_code, "location" in answer.headers) == (403, False)
         assert "Start again" in answer.text
-    without = browser.http.post(consent.url, data={"action": "allow"}, allow_redirects=False, timeout=20)
+    without = browser.http.post(consent.url, data={"action": "allow"}, allow_redirects=False, timeout=60)
     assert without.status_code == 403
     assert served.count("codes") == 0
     assert browser.submit(consent, action="allow").status_code == 303
@@ -290,7 +290,7 @@ def test_malformed_forms(served: Any, browser: Any) -> None:
     page = browser.get(served.authorize_url())
 
     def send(body: bytes, content_type: str = "application/x-www-form-urlencoded") -> int:
-        answer = browser.http.post(page.url, data=body, headers={"Content-Type": content_type}, timeout=20)
+        answer = browser.http.post(page.url, data=body, headers={"Content-Type": content_type}, timeout=60)
         assert 'role="alert"' in answer.text
         status: int = answer.status_code
         return status

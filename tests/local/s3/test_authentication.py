@@ -12,7 +12,7 @@ SESSION_BUCKET = "area-bucket"  # conftest.py has keys for it
 def fetch(url, method="GET", **options):
     import requests
 
-    return requests.request(method, url, timeout=10, **options)
+    return requests.request(method, url, timeout=60, **options)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 BLOCK = bytes(1024**2)
 SMALLEST = 5 * 1024**2
@@ -28,15 +29,12 @@ def half_sent(target, path, sent=b"x" * 3_000_000, size=6_000_000):
 
 def wait_for_bytes(target, before, size):
     """Wait until the server has written `size` bytes to a new file."""
-    import time
 
-    limit = time.monotonic() + 20
-    while time.monotonic() < limit:
+    def arrived():
         new = [target.root / "bytes" / name for name in set(target.files) - set(before)]
-        if new and new[0].stat().st_size >= size:
-            return
-        time.sleep(0.005)  # nothing tells when another process writes
-    raise AssertionError("the server did not write")
+        return new and new[0].stat().st_size >= size
+
+    until(arrived)
 
 
 def test_a_kill_in_the_middle_of_an_upload(start, connect, tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from hca_local import control, data_directory, settings
 from hca_local.data_directory import DataDirectory
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     Bring = Callable[..., None]
     Hca = Callable[..., subprocess.CompletedProcess[str]]
     Launch = Callable[..., Launched]
-    Until = Callable[[Callable[[], Any]], Any]
     Urls = Callable[[Launched], dict[str, str]]
 
 
@@ -70,7 +70,7 @@ def test_a_day_in_the_life(
 
 
 def test_after_a_kill_they_are_gone_and_come_again(
-    data: Path, brought: Bring, launched: Launch, http: requests.Session, until: Until, is_alive: Callable[[int], bool]
+    data: Path, brought: Bring, launched: Launch, http: requests.Session, is_alive: Callable[[int], bool]
 ) -> None:
     brought("plain", "classic")
     server = launched(data, empty=True)
@@ -85,7 +85,7 @@ def test_after_a_kill_they_are_gone_and_come_again(
 
 @pytest.mark.parametrize("end", ["down", "kill"])
 def test_what_a_service_has_started_ends_with_it(
-    data: Path, brought: Bring, launched: Launch, hca: Hca, until: Until, is_alive: Callable[[int], bool], end: str
+    data: Path, brought: Bring, launched: Launch, hca: Hca, is_alive: Callable[[int], bool], end: str
 ) -> None:
     brought(parent="weather_of_test:parent")
     server = launched(data, empty=True)
@@ -140,9 +140,7 @@ def hang(url: str) -> socket.socket:
     return connection
 
 
-def test_one_that_dies_is_told_and_comes_again(
-    data: Path, brought: Bring, hca: Hca, http: requests.Session, until: Until
-) -> None:
+def test_one_that_dies_is_told_and_comes_again(data: Path, brought: Bring, hca: Hca, http: requests.Session) -> None:
     import requests as library
 
     brought("plain", "sky")
@@ -185,7 +183,7 @@ def test_a_disabled_plugin_brings_nothing(hca: Hca, data: Path, brought: Bring) 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_ends_them_also_while_they_start(
-    data: Path, brought: Bring, until: Until, number: int, is_alive: Callable[[int], bool]
+    data: Path, brought: Bring, number: int, is_alive: Callable[[int], bool]
 ) -> None:
     brought("sky", hanging="weather_of_test:hanging")
     command = [sys.executable, "-m", "hca_core", "local", "serve", "--empty", "--data", str(data)]
@@ -222,7 +220,7 @@ def test_where_no_process_can_be_started_ours_go_on(
 
 
 def test_one_that_does_not_start_in_time_is_given_up(
-    tmp_path: Path, brought: Bring, monkeypatch: pytest.MonkeyPatch, until: Until, is_alive: Callable[[int], bool]
+    tmp_path: Path, brought: Bring, monkeypatch: pytest.MonkeyPatch, is_alive: Callable[[int], bool]
 ) -> None:
     brought("plain", hanging="weather_of_test:hanging")
     monkeypatch.setattr(running, "START_SECONDS", 0.2)
@@ -268,7 +266,7 @@ def test_a_port_that_is_none_counts_for_nothing(data: Path, brought: Bring, hca:
 
 
 def test_the_service_of_a_killed_deployment_is_waited_for(
-    data: Path, brought: Bring, hca: Hca, http: requests.Session, until: Until
+    data: Path, brought: Bring, hca: Hca, http: requests.Session
 ) -> None:
     """A process that a kill has left, stopped so that it can't notice, still has the directory."""
     brought("plain")

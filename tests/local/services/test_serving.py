@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from waiting import until
 
 from hca_core.credentials import entries
 from hca_core.credentials.values import DEFAULT_PROFILE
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from hca_local.launch import Launched
 
     Hca = Callable[..., subprocess.CompletedProcess[str]]
-    Until = Callable[[Callable[[], Any]], Any]
     Urls = Callable[[Launched], dict[str, str]]
 
 RUNNING = ["classic", "plain", "sky"]
@@ -169,9 +169,7 @@ def test_an_error_is_a_problem_and_no_end(
     assert http.get(url, timeout=30).status_code == 200
 
 
-def test_a_framework_may_tell_its_errors_itself(
-    served: Launched, http: requests.Session, urls: Urls, until: Until
-) -> None:
+def test_a_framework_may_tell_its_errors_itself(served: Launched, http: requests.Session, urls: Urls) -> None:
     url = urls(served)["sky"]
     answer = http.get(url + "/broken", timeout=30)
     assert (answer.status_code, answer.text) == (500, "Internal Server Error")

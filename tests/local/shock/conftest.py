@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from hca_local import launch
 
@@ -97,11 +97,13 @@ class ShockService:
 
     def unlocked(self, node: dict[str, Any], user: str | None = None) -> dict[str, Any]:
         """Return a node when its file is not locked any more, or will be for ever."""
-        deadline = time.monotonic() + 20
-        while (lock := (found := self.get(node, user))["file"]["locked"]) and not lock["error"]:
-            assert time.monotonic() < deadline, found
-            time.sleep(0.005)
-        return found
+
+        def unlocked() -> dict[str, Any] | None:
+            found = self.get(node, user)
+            lock = found["file"]["locked"]
+            return None if lock and not lock["error"] else found
+
+        return until(unlocked)
 
     def data_files(self) -> set[str]:
         """Return the names of all data files."""

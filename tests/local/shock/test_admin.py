@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
+from waiting import until
 
 ANN, BOB = "ann", "bob"
 PLACES = ("present", "missing", "inflight", "restore")
@@ -154,7 +155,7 @@ def test_locks_are_shown_to_everybody(shock: Any) -> None:
     assert shock.send("GET", "/trace/start", ANN).json() == {"status": 200, "data": None, "error": None}
 
 
-def test_a_failed_index_is_among_the_locks(shock: Any, until: Any) -> None:
+def test_a_failed_index_is_among_the_locks(shock: Any) -> None:
     answer = shock.send("POST", "/node", BOB, files={"upload": ("a.txt", b"no sequences\n")})
     id = answer.json()["data"]["id"]
     assert shock.send("PUT", f"/node/{id}/index/record", BOB).status_code == 200

@@ -11,6 +11,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,7 +152,7 @@ def test_what_is_gone_or_locked_at_the_download_is_left_out(shock: Any) -> None:
     assert list(found) == ["here", "here.md5", "there", "there.md5"]
 
 
-def test_the_sum_of_a_file_that_has_none_is_computed(shock: Any, until: Any) -> None:
+def test_the_sum_of_a_file_that_has_none_is_computed(shock: Any) -> None:
     parent = shock.post(upload=b"a\nb\nc\n")["id"]
     shock.send("PUT", f"/node/{parent}/index/line")
     until(lambda: shock.get({"id": parent})["indexes"]["line"]["locked"] is None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,10 +48,7 @@ def node(shock: Any, bam: Path) -> str:
     made = str(shock.post(upload=("reads.bam", bam.read_bytes()))["id"])
     assert "needs the index" in refusal(shock.send("GET", f"/node/{made}?download&index=bai&region=chr1"), 400)
     assert shock.send("PUT", f"/node/{made}/index/bai").json() == {"status": 200, "data": None, "error": None}
-    deadline = time.monotonic() + 20
-    while shock.get({"id": made})["indexes"]["bai"]["locked"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: not shock.get({"id": made})["indexes"]["bai"]["locked"])
     return made
 
 
@@ -118,12 +115,9 @@ def test_what_samtools_can_not_read_is_told(shock: Any, node: str, bam: Path) ->
     assert "samtools" in reason
     assert str(shock.root) not in reason
     assert shock.send("PUT", f"/node/{text}/index/bai").status_code == 200
-    deadline = time.monotonic() + 20
-    while not (lock := shock.get({"id": text})["indexes"]["bai"]["locked"])["error"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    assert "samtools can't index" in lock["error"]
-    assert str(shock.root) not in lock["error"]
+    error = until(lambda: shock.get({"id": text})["indexes"]["bai"]["locked"]["error"])
+    assert "samtools can't index" in error
+    assert str(shock.root) not in error
     assert shock.arriving() == []
     plain = shock.post(upload=("reads.txt", bam.read_bytes()))["id"]
     assert ".bam" in refusal(shock.send("PUT", f"/node/{plain}/index/bai"), 400)

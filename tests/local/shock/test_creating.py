@@ -306,7 +306,7 @@ def test_with_the_quirks_values_are_read_once(quirky: Any) -> None:
     assert quirky.post(attributes=json.dumps("x" * 200_000).encode())["attributes"] == "x" * 200_000
     piece = b'--b\r\nContent-Disposition: form-data; name="file_name"\r\n\r\nabcd'
     rest = b"efghij\r\n--b--\r\n"
-    connection = http.client.HTTPConnection(quirky.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(quirky.url.removeprefix("http://"), timeout=60)
     connection.putrequest("POST", "/node")
     connection.putheader("Content-Type", "multipart/form-data; boundary=b")
     connection.putheader("Content-Length", str(len(piece + rest)))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from hca_local.shock import compression, sending
 from hca_local.shock.filters import Filter
@@ -312,7 +313,7 @@ def test_a_file_that_is_gone_is_an_error_and_one_that_shrinks_is_cut_off(shock: 
     assert "can't be read" in refusal(shock.send("GET", f"/node/{node}?download"), 500)
 
 
-def test_index_files_come_as_an_archive(shock: Any, until: Any) -> None:
+def test_index_files_come_as_an_archive(shock: Any) -> None:
     node = put(shock, b"a\nb")
     assert zipfile.ZipFile(io.BytesIO(shock.send("GET", f"/node/{node}?download_idx").content)).namelist() == []
     shock.send("PUT", f"/node/{node}/index/line")

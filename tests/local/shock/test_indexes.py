@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from hca_local.shock import index_files, records_in_files
 from hca_local.shock.sequences import MalformedError
@@ -119,13 +120,12 @@ def refusal(answer: requests.Response, status: int) -> str:
 
 def index(shock: Any, node: str, name: str) -> dict[str, Any]:
     """Return what is told of an index when its build is over, well or not."""
-    deadline = time.monotonic() + 20
-    while True:
+
+    def over() -> dict[str, Any] | None:
         found = shock.send("GET", f"/node/{node}/index/{name}").json()["data"][name]
-        if not found["locked"] or found["locked"]["error"]:
-            return dict(found)
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+        return None if found["locked"] and not found["locked"]["error"] else dict(found)
+
+    return until(over)
 
 
 def build(shock: Any, node: str, name: str, query: str = "") -> dict[str, Any]:
@@ -274,7 +274,7 @@ def test_builds_at_the_same_time_are_all_there(shock: Any) -> None:
     assert totals == [80_001, 20_000, 1, 80_000]
 
 
-def test_a_node_that_goes_while_its_index_is_built_leaves_nothing(shock: Any, until: Any) -> None:
+def test_a_node_that_goes_while_its_index_is_built_leaves_nothing(shock: Any) -> None:
     node = node_of(shock, b"@r\nACGT\n+\nIIII\n" * 50_000)
     assert shock.send("PUT", f"/node/{node}/index/record").status_code == 200
     assert shock.send("DELETE", f"/node/{node}").status_code == 200
@@ -420,7 +420,7 @@ def test_with_quirks_a_column_ends_the_connection_and_a_subset_locks_for_ever(qu
     assert refusal(quirky.form("PUT", f"/node/{node}/index/subset", **fields), 423)
 
 
-def test_with_quirks_one_of_two_indexes_at_once_is_lost(quirky: Any, until: Any) -> None:
+def test_with_quirks_one_of_two_indexes_at_once_is_lost(quirky: Any) -> None:
     def units() -> list[int]:
         node = node_of(quirky, FASTQ)
         for name in ("line", "record"):

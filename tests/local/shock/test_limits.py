@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from hca_local.server import log
 from hca_local.shock import names
@@ -83,7 +84,7 @@ def test_virtual_nodes_of_virtual_nodes_come_to_an_end(shock: Any) -> None:
         assert (status, "10000 files" in error) == (400, True), error
 
 
-def test_ranges_and_indexes_of_virtual_nodes(shock: Any, until: Any) -> None:
+def test_ranges_and_indexes_of_virtual_nodes(shock: Any) -> None:
     ids = [shock.post(upload=piece)["id"] for piece in (b"ab\nc", b"", b"d\n", b"ef\ngh\n")]
     inner = shock.post(type="virtual", source=",".join(ids[:3]))
     outer = shock.post(type="virtual", source=",".join([ids[3], inner["id"], ids[0]]))
@@ -283,7 +284,7 @@ def test_other_places_of_names(shock: Any) -> None:
 @contextmanager
 def stalled(service: Any, node: dict[str, Any]) -> Iterator[http.client.HTTPConnection]:
     """Begin a PUT to a node; within the body the server reads it."""
-    connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=20)
+    connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=60)
     connection.putrequest("PUT", f"/node/{node['id']}")
     for name, value in (("Content-Type", "multipart/form-data; boundary=b"), ("Content-Length", "1000")):
         connection.putheader(name, value)

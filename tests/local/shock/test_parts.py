@@ -7,11 +7,11 @@ import gzip
 import hashlib
 import os
 import random
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,13 +22,6 @@ WHOLE = b"".join(PIECES)
 
 def md5(content: bytes) -> str:
     return hashlib.md5(content).hexdigest()
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def parts_on_disk(shock: Any, node: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from waiting import until
 
 from hca_core import versions
 from hca_core.testing import LoopbackService
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from hca_local.launch import Launched
 
     Launch = Callable[..., Launched]
-    Until = Callable[[Callable[[], Any]], Any]
 
 ES_QUERY = {"query": {"match": {"files.donor_organism_json.sex": "female"}}}
 DONOR = {"sex": "female", "biomaterial_core": {"ncbi_taxon_id": [9606]}}
@@ -204,9 +204,7 @@ def test_a_deleted_subscription_is_not_told_any_more(
     end(writing, user)
 
 
-def test_what_is_known_survives_a_kill(
-    writing: Any, launched: Launch, http: requests.Session, tmp_path: Any, until: Until
-) -> None:
+def test_what_is_known_survives_a_kill(writing: Any, launched: Launch, http: requests.Session, tmp_path: Any) -> None:
     with closing(socket.socket()) as reserved:
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}/hook"

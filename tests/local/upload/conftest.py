@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 import uuid
 from contextlib import closing
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from waiting import until
 
 from hca_local import data_directory, launch
 from hca_local.fusillade import directory as users
@@ -116,10 +116,7 @@ class Area:
 
     def reaches(self, name: str, wanted: str, kind: str = "checksum") -> None:
         """Wait until a file has a status."""
-        deadline = time.monotonic() + 60
-        while (found := self.status(name, kind)) != wanted:
-            assert time.monotonic() < deadline, f"{name} stays {found}"
-            time.sleep(0.01)
+        until(lambda: self.status(name, kind) == wanted)
 
     def jobs(self) -> list[tuple[str, str]]:
         """Return name and status of all checksum jobs, in their order."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from hca_local import data_directory
 from hca_local.data_directory import DataDirectory
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import requests
 
     Launch = Callable[..., Any]
-    Until = Callable[[Callable[[], Any]], Any]
 
 BUCKET = "org-humancellatlas-upload-local"
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
@@ -138,7 +138,7 @@ def test_the_lifetime_of_keys_is_a_setting(tmp_path: Path, launched: Launch, ser
     assert 50 < expires.timestamp() - time.time() <= 60
 
 
-def test_a_deletion_takes_everything(area: Any, uploads: Any, until: Until) -> None:
+def test_a_deletion_takes_everything(area: Any, uploads: Any) -> None:
     other = uploads.area()
     other.put("file", b"1")
     for name in ("file", "folder/file"):
@@ -175,7 +175,7 @@ def test_an_area_that_is_being_deleted_takes_nothing(area: Any, uploads: Any) ->
     assert area.send("DELETE").status_code == 202, "who asks twice is told the same"
 
 
-def test_a_killed_deletion_goes_on(data: Path, launched: Launch, served: Any, until: Until) -> None:
+def test_a_killed_deletion_goes_on(data: Path, launched: Launch, served: Any) -> None:
     first = launched(data, empty=True)
     service = served(first)
     area = service.area()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
+from waiting import until
 
 from hca_local.s3.keys import PermanentKeys
 from hca_local.s3.service import S3Service
@@ -167,17 +168,7 @@ def test_an_object_is_put_as_clients_put_it(own):
     ]
     own.bucket.put(f"{AREA}/ü", b"other", "text/plain", {}, {})
     assert own.mine.get_object(Bucket=NAME, Key=f"{AREA}/ü")["Body"].read() == b"other"
-    wait_until(lambda: len(own.files()) == 1)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what the server does behind its answers."""
-    pause = threading.Event()
-    for _ in range(500):
-        if condition():
-            return
-        pause.wait(0.02)
-    raise AssertionError("it did not happen")
+    until(lambda: len(own.files()) == 1)
 
 
 def test_a_listing_goes_through_all_pages(own, monkeypatch):
@@ -272,7 +263,7 @@ def test_an_area_is_emptied(own, monkeypatch):
     assert own.bucket.empty(f"{AREA}/", lambda: False)
     assert [one["Key"] for one in own.mine.list_objects_v2(Bucket=NAME)["Contents"]] == [f"{OTHER}/kept"]
     assert [one["Key"] for one in own.mine.list_multipart_uploads(Bucket=NAME)["Uploads"]] == [f"{OTHER}/kept"]
-    wait_until(lambda: len(own.files()) == 1)
+    until(lambda: len(own.files()) == 1)
 
 
 def test_emptying_can_be_stopped_and_goes_on(own, monkeypatch):
@@ -320,7 +311,7 @@ def test_bytes_that_come_while_the_area_is_emptied_are_not_kept(own, refused, ki
             client.copy_object(Bucket=NAME, Key=f"{AREA}/a", CopySource=f"{SOURCES[0]}/a")
     assert emptied.is_set()
     assert list(own.bucket.listed(f"{AREA}/")) == []
-    wait_until(lambda: len(own.files()) == 1)
+    until(lambda: len(own.files()) == 1)
 
 
 def test_keys_of_an_area_upload_and_list(own):

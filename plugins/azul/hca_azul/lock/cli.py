@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 @filter_options
 @click.option("--manifest", type=LOCAL_PATH, metavar="FILE", help="The files of a manifest; '-': standard input.")
 @click.option(
-    "--to", type=LOCAL_PATH, default="hca-lock.json", show_default=True, metavar="FILE", help="The lock file to write."
+    "-o",
+    "--to",
+    type=LOCAL_PATH,
+    default="hca-lock.json",
+    show_default=True,
+    metavar="FILE",
+    help="The lock file to write.",
 )
 @layout_option("Where a download puts the files.")
 @click.option("--force", is_flag=True, help="Replace a lock file that is there.")

@@ -21,7 +21,9 @@ _TARGETS = ("nf-core/scrnaseq", "nf-core/rnaseq", "cellranger", "starsolo")
 @click.option("--manifest", required=True, metavar="FILE", help="The compact manifest that was downloaded; - is stdin.")
 @click.option("--download-dir", "-d", default="", metavar="DIR", help="Where it was downloaded to.  [default: here]")
 @layout_option("The layout of that download.")
-@click.option("--to", required=True, metavar="FILE", help="Write the sheet to this file, and samples.tsv beside it.")
+@click.option(
+    "-o", "--to", required=True, metavar="FILE", help="Write the sheet to this file, and samples.tsv beside it."
+)
 @click.option("--link", "how", flag_value="link", help="Make hard links with names that every pipeline takes.")
 @click.option("--copy", "how", flag_value="copy", help="Make copies with such names.")
 @click.option(
