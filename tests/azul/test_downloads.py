@@ -204,6 +204,7 @@ def test_files_by_name(run, standin):
     [
         ((), 2, "nothing says what to download"),
         (("nonsense",), 4, "no project 'nonsense'"),
+        (("-f", "organ=kidney", "data"), 4, "the directory to download to is given with -d"),
         (("00000000-0000-4000-8000-000000000000",), 4, "neither a file nor a project"),
         (("0" * 64,), 4, "the mirror does not have"),
         (("-f", "organn=kidney"), 2, "organ"),
@@ -211,7 +212,12 @@ def test_files_by_name(run, standin):
         ((PROJECT, "--source", "ftp"), 2, "sources"),
         ((PROJECT, "--max-bytes", "1K"), 2, "more than the 1,000 allowed"),
         ((PROJECT, "--max-bytes", "foo"), 2, "'foo' is not a number of bytes, at least 1, such as"),
-        ((PROJECT, "--manifest", "x"), 2, "exclude each other"),
+        (
+            (PROJECT, "--manifest", "x"),
+            2,
+            f"--manifest and {PROJECT} (a directory is given with -d) exclude each other",
+        ),
+        (("-f", "organ=kidney", "--lock", "x"), 2, "--lock and filters exclude each other"),
         (("--manifest", "nowhere.tsv"), 2, "nowhere.tsv"),
         (("--lock", "nowhere.json"), 2, "nowhere.json"),
         (("--retry-failed", "nowhere.jsonl"), 2, "nowhere.jsonl"),

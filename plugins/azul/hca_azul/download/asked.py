@@ -77,8 +77,16 @@ def _named(client: AzulClient, names: Sequence[str]) -> tuple[list[Row], list[st
         )
     rest = [one.uuid for one in uuids if one.kind is Kind.UUID and one.uuid not in known]
     found_projects = [_project(client, uuid) for uuid in rest]
-    found_projects += [projects.find(client.service, one.text) for one in given if one.kind is Kind.ENTITY]
+    found_projects += [_by_name(client, one.text) for one in given if one.kind is Kind.ENTITY]
     return files, [_readable(client, project) for project in found_projects]
+
+
+def _by_name(client: AzulClient, name: str) -> Project:
+    """Return a project. Raises NotFoundError for a name of nothing, perhaps that of a directory."""
+    try:
+        return projects.find(client.service, name)
+    except NotFoundError as error:
+        raise NotFoundError(error.message, f"{error.hint}; the directory to download to is given with -d") from error
 
 
 def _project(client: AzulClient, uuid: str) -> Project:

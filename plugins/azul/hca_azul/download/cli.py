@@ -11,6 +11,7 @@ from hca_azul.cli import client, place_options
 from hca_azul.manifest.cli import tell_waiting
 from hca_azul.search.cli import filter_options, say_why
 from hca_core.commands import LOCAL_PATH, completed
+from hca_core.errors import one_line
 from hca_core.verbs.transfer import SIZE, TransferVerb, transfer_options
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def download(
     """
     from hca_core import log
 
-    _check_ways({"--manifest": manifest, "--lock": lock, "--retry-failed": retry_failed, "filters": names or filters})
+    what = f"{one_line(names[0])} (a directory is given with -d)" if names else "filters"
+    _check_ways({"--manifest": manifest, "--lock": lock, "--retry-failed": retry_failed, what: names or filters})
     with client() as azul:
         if retry_failed:
             return azul.retry_failed(retry_failed, **settings)
