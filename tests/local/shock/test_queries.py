@@ -407,6 +407,6 @@ def test_deep_attributes_do_not_exhaust_the_stack() -> None:
 def test_a_search_may_have_many_conditions_but_not_too_many(shock: Any, many: list[str]) -> None:
     began = time.monotonic()
     assert listed(shock, "query&of=many&limit=0&" + "&".join(["number=!-1"] * 199)) == many[::-1]
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     answer = shock.send("GET", "/node?query&" + "&".join(["a=b"] * 2000))
     assert (answer.status_code, answer.json()["error"]) == (400, ["A query may have 200 conditions."])
