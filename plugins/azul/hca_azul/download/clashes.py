@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from array import array
+from collections import defaultdict
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_PARTS = 4096  # 12 bits
 
 
 class Hashes:
@@ -22,7 +21,7 @@ class Hashes:
     """
 
     def __init__(self) -> None:
-        self._parts = [array("I") for _ in range(_PARTS)]
+        self._parts: defaultdict[int, array[int]] = defaultdict(lambda: array("I"))
 
     def add(self, text: str) -> None:
         """Note a text."""
@@ -31,11 +30,11 @@ class Hashes:
 
     def have_twice(self) -> bool:
         """Tell whether a text came twice."""
-        return any(len(set(part)) != len(part) for part in self._parts)
+        return any(len(set(part)) != len(part) for part in self._parts.values())
 
     def meet(self, others: Hashes) -> bool:
         """Tell whether one of these texts is among the `others` too."""
-        return any(not set(ours).isdisjoint(theirs) for ours, theirs in zip(self._parts, others._parts, strict=True))
+        return any(not set(others._parts[number]).isdisjoint(part) for number, part in self._parts.items())
 
 
 class Known:
