@@ -269,7 +269,9 @@ def test_builds_at_the_same_time_are_all_there(shock: Any) -> None:
     wanted = ["line", "record", "chunkrecord", "column?number=1"]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda name: shock.send("PUT", f"/node/{node}/index/{name}").status_code, wanted * 2))
-    assert sorted(answers) == [200] * 4 + [423] * 4
+    # Who comes second is told that it is being made, or that it is there already.
+    assert sorted(answers)[:4] == [200] * 4
+    assert set(sorted(answers)[4:]) <= {400, 423}
     totals = [index(shock, node, name)["total_units"] for name in ("line", "record", "chunkrecord", "column1")]
     assert totals == [80_001, 20_000, 1, 80_000]
 
