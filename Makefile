@@ -53,8 +53,8 @@ man: $(VENV)/installed         ## the manual pages of all commands, in build/man
 lowest: $(VENV)/developing     ## some of the tests, with the oldest dependencies that we allow
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
 	$(BIN)/uv pip install --quiet --python build/lowest --resolution lowest-direct $(EDITABLE) --editable .[dask,fsspec,keyring,s3]
-	$(BIN)/uv pip install --quiet --python build/lowest 'pytest>=8.3' pytest-timeout pytest-xdist keyrings.alt
-	build/lowest/bin/python -m pytest --numprocesses 2 --dist loadfile -p no:cacheprovider $(LOWEST)
+	$(BIN)/uv pip install --quiet --python build/lowest 'pytest>=8.3' pytest-rerunfailures pytest-timeout pytest-xdist keyrings.alt
+	build/lowest/bin/python -m pytest --numprocesses 2 --dist loadfile -p no:cacheprovider $(PYTEST_ARGS) $(LOWEST)
 
 install:                       ## install this copy into the Python environment that is active
 	python3 -m pip install $(PACKAGES)
