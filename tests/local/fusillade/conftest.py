@@ -15,12 +15,14 @@ from urllib.parse import quote
 import pytest
 import uvicorn
 from starlette.routing import Router
+from waiting import PATIENCE
 
 from hca_local.fusillade import directory, schema, service
 from hca_local.identity import schema as logins
 from hca_local.identity.caller import Callers
 from hca_local.identity.issuer import ALGORITHM, EMAIL_CLAIM, Issuer, key_id
 from hca_local.identity.service_accounts import SERVICE_ACCOUNT_TABLES, ServiceAccounts
+from hca_local.server.listening import KEEP_ALIVE_SECONDS
 from hca_local.server.pages import not_found
 from hca_local.store import database
 from hca_local.store.writer import Writer
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 ADMIN = "admin@example.org"
 ISSUER = "http://127.0.0.1:1"
+# Tokens are kept for a whole run of the tests, which may take an hour.
+LIFETIME = 24 * 3600
 
 
 @cache
@@ -56,7 +60,7 @@ def signed(claims: dict[str, Any]) -> str:
     import jwt
 
     issuer = Issuer(signing_key(), ISSUER)
-    common = {"iss": issuer.name, "aud": issuer.name, "exp": int(time.time()) + 600, "scope": "email", "sub": "x"}
+    common = {"iss": issuer.name, "aud": issuer.name, "exp": int(time.time()) + LIFETIME, "scope": "email", "sub": "x"}
     return jwt.encode({**common, **claims}, issuer.key, ALGORITHM, headers={"kid": key_id(issuer.key)})
 
 
@@ -143,7 +147,7 @@ class Served:
         self._server: uvicorn.Server | None = None
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
-        assert self._ready.wait(20), "the server never started"
+        assert self._ready.wait(PATIENCE), "the server never started"
 
     def _run(self) -> None:
         records = database.connect(self._path, durable=False)
@@ -152,7 +156,10 @@ class Served:
         callers = Callers(Issuer(signing_key(), ISSUER), ServiceAccounts(records), lambda session: session == "ended")
         routes = service.routes(StandIn(records, writer, callers))  # type: ignore[arg-type]
         application = Router(routes, redirect_slashes=False, default=not_found)
-        config = uvicorn.Config(application, log_level="critical", lifespan="off", loop="asyncio")
+        # As in a deployment: it is the client who closes an idle connection, also one that was paused for a while.
+        config = uvicorn.Config(
+            application, log_level="critical", lifespan="off", loop="asyncio", timeout_keep_alive=KEEP_ALIVE_SECONDS
+        )
         self._server = uvicorn.Server(config)
 
         async def serve() -> None:
@@ -166,7 +173,7 @@ class Served:
     def close(self) -> None:
         """Stop the server."""
         self._server.should_exit = True
-        self._thread.join(60)
+        self._thread.join(PATIENCE)
 
 
 def create(path: Path) -> None:

@@ -223,6 +223,6 @@ def test_head_is_get_without_a_body(shared):
 )
 def test_what_takes_long_to_check_is_refused_at_once(shared, method, path, body, told):
     """One request must not hold up all others: lengths are looked at before what is in a text or list."""
-    began = time.monotonic()
+    began = time.process_time()  # the server is a thread of this process; pauses of the machine don't count
     assert told in problem(shared.send(method, path, body), 400)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20

@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import requests  # noqa: TID253 - tests start once
 import uvicorn
 from starlette.routing import Router
+from waiting import PATIENCE
 
 from hca_local.identity import passwords, sessions
 from hca_local.identity.caller import Callers
@@ -30,6 +31,7 @@ from hca_local.identity.provider import Provider, routes
 from hca_local.identity.schema import TABLES
 from hca_local.identity.service_accounts import SERVICE_ACCOUNT_TABLES, ServiceAccounts
 from hca_local.server import problems
+from hca_local.server.listening import KEEP_ALIVE_SECONDS
 from hca_local.server.pages import not_found
 from hca_local.store import database
 from hca_local.store.writer import Writer
@@ -50,13 +52,18 @@ LIFETIME = 3600
 
 
 class Clock:
-    """A clock that a test can put forward."""
+    """A clock that a test can put forward, and stop."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self._stopped: float | None = None
 
     def __call__(self) -> float:
-        return time.time() + self.ahead
+        return (time.time() if self._stopped is None else self._stopped) + self.ahead
+
+    def stop(self) -> None:
+        """Stand still, but for what the test puts it forward: how long the test itself takes counts no more."""
+        self._stopped = time.time()
 
 
 class People:
@@ -219,7 +226,15 @@ def serving(path: Path, issuer_key: RSAPrivateKey, people: Any = None, tables: s
         records = database.connect(path)
         writer = Writer(lambda: database.connect(path, durable=False))
         router = Router(routes(served.provider(records, writer)), redirect_slashes=False, default=not_found)
-        server = uvicorn.Server(uvicorn.Config(Told(router), log_config=None, lifespan="off", access_log=False))
+        # As in a deployment: it is the client who closes an idle connection, also one that was paused for a while.
+        config = uvicorn.Config(
+            Told(router),
+            log_config=None,
+            lifespan="off",
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        )
+        server = uvicorn.Server(config)
         running.set_result(server)
         await server.serve(sockets=[listener])
         writer.close()
@@ -229,7 +244,7 @@ def serving(path: Path, issuer_key: RSAPrivateKey, people: Any = None, tables: s
     listener.listen()
     thread.start()
     try:
-        server = running.result(timeout=20)
+        server = running.result(timeout=PATIENCE)
         yield served
     finally:
         server.should_exit = True

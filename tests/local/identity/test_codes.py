@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import sqlite3
-import time
 from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -58,7 +57,7 @@ def test_a_login(served: Any, browser: Any) -> None:
     who = jwt.decode(tokens["id_token"], public, algorithms=["RS256"], audience="hca-cli", issuer=f"{served.url}/")
     assert (who["sub"], who["email"], who["email_verified"], who["nonce"]) == (ADA, ADA, True, "no-nce")
     assert who["sid"] == claims["sid"]
-    assert abs(who["auth_time"] - time.time()) < 60
+    assert who["auth_time"] == int(served.clock())
     assert not served.is_revoked(claims["sid"])
     assert served.is_revoked("other")
     assert served.people.provisioned == [ADA]
@@ -332,9 +331,9 @@ def test_wrong_secrets(served: Any) -> None:
     form = {"grant_type": "refresh_token", "refresh_token": "x"}
     url = f"{served.url}/oauth/token"
     assert refused(requests.post(url, data=form, auth=("hca-cli", "wrong"), timeout=60)) == (401, "invalid_client")
-    assert refused(requests.post(url, data=form, auth=("other", secret(served)), timeout=20)) == (401, "invalid_client")
+    assert refused(requests.post(url, data=form, auth=("other", secret(served)), timeout=60)) == (401, "invalid_client")
     both = form | {"client_id": "other"}
-    answer = requests.post(url, data=both, auth=("hca-cli", secret(served)), timeout=20)
+    answer = requests.post(url, data=both, auth=("hca-cli", secret(served)), timeout=60)
     assert refused(answer) == (400, "invalid_request")
 
 
@@ -373,7 +372,7 @@ def test_huge_bodies_are_not_read_to_their_end(served: Any, path: str) -> None:
 
     try:
         answer = requests.post(
-            served.url + path, data=blocks(), headers={"Content-Type": "application/x-www-form-urlencoded"}, timeout=20
+            served.url + path, data=blocks(), headers={"Content-Type": "application/x-www-form-urlencoded"}, timeout=60
         )
     except requests.ConnectionError:
         return  # the server has hung up while the body was still being sent

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ def session_key(name: str, expires: float) -> dict[str, Any]:
 
 KEYS = [
     {"id": KEY, "secret": SECRET},
-    session_key("SESSION", time.time() + 3600),
+    session_key("SESSION", time.time() + 24 * 3600),  # counted from when the tests are collected
     session_key("EXPIRED", time.time() - 1),
 ]
 
@@ -85,7 +86,7 @@ class Target:
         )  # fmt: skip
 
     def connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.endpoint.removeprefix("http://"), timeout=30)
+        return http.client.HTTPConnection(self.endpoint.removeprefix("http://"), timeout=PATIENCE)
 
     def signed(
         self,
@@ -169,7 +170,7 @@ class Server:
         self._gone()
 
     def _gone(self) -> None:
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
         self.process.stdout.close()
 
 

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import PATIENCE
 
 from hca_local.search import queries
 from hca_local.search.searcher import Searcher, TooLongError
@@ -51,7 +52,7 @@ def test_several_searches_run_at_once_and_the_event_loop_goes_on(store: Any) -> 
     together = threading.Barrier(3)
 
     def meet(connection: Connection) -> int:
-        return together.wait(timeout=20)
+        return together.wait(timeout=PATIENCE)
 
     async def three() -> list[int]:
         return await asyncio.gather(*(searcher.run(meet) for _ in range(3)))
@@ -70,7 +71,7 @@ def test_the_end_of_the_server_breaks_searches_off(store: Any) -> None:
 
     async def begin_and_close() -> None:
         running = asyncio.create_task(searcher.run(forever))
-        await asyncio.to_thread(begun.wait, 20)
+        assert await asyncio.to_thread(begun.wait, PATIENCE)
         await asyncio.to_thread(searcher.close)
         with pytest.raises(TooLongError):
             await running

@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from waiting import PATIENCE
 
 from hca_core.errors import UsageError
 from hca_local.shock import accounts
@@ -158,7 +159,7 @@ def test_a_password_is_checked_while_others_go_on(store: sqlite3.Connection, mon
     scrypt, go = hashlib.scrypt, threading.Event()
 
     def slow(password: bytes, **how: int) -> bytes:
-        assert go.wait(10), "the loop waits for the hash"
+        assert go.wait(PATIENCE), "the loop waits for the hash"
         return scrypt(password, **how)  # type: ignore[arg-type]
 
     async def ask() -> list[Caller]:
