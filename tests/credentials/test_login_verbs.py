@@ -119,7 +119,7 @@ def test_a_token_that_is_over_is_told(hca, dss, jwt):
 def test_who_one_is(hca, dss, jwt):
     refused = hca("dss", "whoami")
     assert (refused.exit_status, refused.stdout) == (3, "")
-    end = time.time() + 3605
+    end = time.time() + 3600 + 1800
     hca("dss", "login", "--access-token", jwt(email="ann@example.org", exp=end))
     told = hca("dss", "whoami").json()
     assert (told["service"], told["host"], told["account"]) == ("dss", dss.url, "ann@example.org")

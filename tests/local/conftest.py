@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from hca_core.credentials.values import DEFAULT_PROFILE
 from hca_local import control, data_directory, launch
 from hca_local.data_directory import DataDirectory
 from hca_local.identity.issuer import Issuer, load_key
+from hca_local.store import database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -171,6 +173,21 @@ def writing(tmp_path_factory: pytest.TempPathFactory, http: requests.Session) ->
         tmp_path_factory.mktemp("writing") / "data", empty=True, first_get_redirects=0, checkout_seconds=0
     ) as launched:
         yield Writing(launched, http)
+
+
+@pytest.fixture
+def replicate() -> Callable[[Writing, float], None]:
+    """Return a function that lets the replicas of a user's deployment be equal after so many seconds.
+
+    With a `replica_delay` of an hour they differ until then, however long this machine takes for a test.
+    """
+
+    def hurry(writing: Writing, seconds: float) -> None:
+        with closing(database.connect(writing.directory.store)) as connection:
+            connection.execute("UPDATE replications SET due = ?", (time.time() + seconds,))
+        writing.put_file(b"who writes wakes the replicator", "text/plain")
+
+    return hurry
 
 
 @pytest.fixture

@@ -542,7 +542,7 @@ def server(callers):
     server.startup = starting
     thread = threading.Thread(target=server.run)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
     thread.join()

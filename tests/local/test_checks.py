@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 
+import ports
 import pytest
 from waiting import until
 
@@ -38,7 +39,7 @@ def test_what_is_no_data_directory(checked, tmp_path):
 
 
 def test_one_that_runs_is_killed_and_loses_its_port(checked, hca, tmp_path):
-    assert hca("local", "up", "--empty").returncode == 0
+    assert hca("local", "up", "--empty", "--port", ports.lasting()).returncode == 0
     state = json.loads((tmp_path / "data" / "state.json").read_text())
     url = state["url"]
     for words in ((), ("--offline",)):

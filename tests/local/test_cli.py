@@ -10,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
+import ports
 import pytest
 from waiting import until
 
@@ -66,7 +68,7 @@ def test_a_day_in_the_life(hca: Hca, http: requests.Session, data: Path, is_aliv
     assert (before.returncode, json.loads(before.stdout)[0]["state"]) == (1, "stopped")
     assert not data.exists(), "asking must not make anything"
 
-    started = hca("local", "up", "--data", data, "--retry-after", "4")
+    started = hca("local", "up", "--data", data, "--retry-after", "4", "--port", ports.lasting())
     assert started.returncode == 0, started.stderr
     document = json.loads(started.stdout)
     assert document["started"] is True
@@ -117,14 +119,16 @@ def test_a_port_that_is_gone_is_replaced(hca: Hca, data: Path) -> None:
     first = json.loads(hca("local", "up", "--data", data, "--empty").stdout)["url"]
     hca("local", "down", "--data", data)
     port = int(first.removesuffix("/v1").rsplit(":", 1)[1])
-    with socket.create_server(("127.0.0.1", port), reuse_port=False):
+    assert json.loads((data / "settings.json").read_bytes())["port"] == port
+    with ExitStack() as stack:
+        with suppress(OSError):  # if somebody else has it by now, it is as well
+            stack.enter_context(socket.create_server(("127.0.0.1", port), reuse_port=False))
         second = json.loads(hca("local", "up", "--data", data).stdout)["url"]
     assert second != first
 
 
 def test_the_given_port_and_an_empty_store(hca: Hca, data: Path, http: requests.Session) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = ports.lasting()
     answer = hca("local", "up", "--data", data, "--port", port, "--empty")
     assert json.loads(answer.stdout)["url"] == f"http://127.0.0.1:{port}/v1"
     listing = http.get(f"http://127.0.0.1:{port}/v1/bundles/all?replica=aws", timeout=30)

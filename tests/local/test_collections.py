@@ -182,7 +182,7 @@ def test_the_list_comes_in_pages(writing: Any, owner: str) -> None:
         if "next" not in answer.links:
             break
         answer = writing._http.get(
-            answer.links["next"]["url"], headers={"Authorization": f"Bearer {owner}"}, timeout=10
+            answer.links["next"]["url"], headers={"Authorization": f"Bearer {owner}"}, timeout=60
         )
     assert (seen, answer.status_code) == (made, 200)
     assert told(writing.send("GET", "/collections", token=owner, per_page=9)) == (400, "illegal_arguments")

@@ -10,6 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import jwt
+import ports
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -161,7 +162,7 @@ def test_others_can_check_a_token(writing: Any, http: requests.Session) -> None:
 
 
 def test_the_key_lasts_and_is_secret(launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any]) -> None:
-    first = launched(tmp_path / "data", empty=True)
+    first = launched(tmp_path / "data", empty=True, port=ports.lasting())
     token = user(first).token
     first.process.terminate()
     first.process.wait()

@@ -115,13 +115,14 @@ def test_odd_keys(writing: Any) -> None:
 
 
 def test_google_sources_make_files_of_the_other_replica(
-    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any]
+    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any], replicate: Callable[..., None]
 ) -> None:
-    writing = user(launched(tmp_path / "data", empty=True, replica_delay=1))
+    writing = user(launched(tmp_path / "data", empty=True, replica_delay=3600))
     file = str(uuid.uuid4())
     assert put(writing, writing.stage(CONTENT).replace("s3://", "gs://"), file).status_code == 201
     assert writing.send("HEAD", f"/files/{file}", replica="gcp").status_code == 200
     assert writing.send("HEAD", f"/files/{file}", replica="aws").status_code == 404
+    replicate(writing, 0)
     until(lambda: writing.send("HEAD", f"/files/{file}", replica="aws").status_code == 200)
 
 
@@ -156,13 +157,19 @@ class TestBehindTheAnswer:
         settings = {"copy_threshold": 10, "copy_seconds": 1, "first_get_redirects": 0}
         return user(launched(tmp_path / "data", empty=True, **settings))
 
-    def test_it_appears_later(self, slow: Any) -> None:
+    def test_it_appears_later(self, launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any]) -> None:
+        # So slow that it can't be there before this test looks; then it goes on faster.
+        first = launched(tmp_path / "data", empty=True, copy_threshold=10, copy_seconds=3600)
+        slow = user(first)
         file, source = str(uuid.uuid4()), slow.stage(CONTENT)
         answer = put(slow, source, file)
         assert (answer.status_code, answer.json()["version"]) == (202, VERSION)
         assert slow.send("HEAD", f"/files/{file}", replica="aws").status_code == 404
         again = put(slow, source, file)
         assert again.json()["task_id"] == answer.json()["task_id"]
+        first.process.terminate()
+        first.process.wait()
+        slow = user(launched(tmp_path / "data", copy_seconds=1))
         until(lambda: slow.send("HEAD", f"/files/{file}", replica="aws", version=VERSION).status_code == 200)
         assert put(slow, source, file).status_code == 200
 

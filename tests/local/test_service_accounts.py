@@ -262,7 +262,7 @@ def test_a_disabled_account_may_nothing_and_an_administrator_finds_the_way_back(
     assert person.send("DELETE", "/role/fusillade_admin").status_code == 200
     assert person.send("GET", "/users").status_code == 403
     data = ("--data", str(deployment.directory.root))
-    with closing(sqlite3.connect(deployment.directory.store)) as store, store:
+    with closing(sqlite3.connect(deployment.directory.store, timeout=60)) as store, store:
         deny = json.dumps({"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}})
         store.execute("UPDATE fusillade_nodes SET policy=? WHERE name='user_default'", (deny,))
     assert run_hca("local", "admin", "Ben@Example.org", *data).exit_status == 0

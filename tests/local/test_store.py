@@ -14,7 +14,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from waiting import until
 
 from hca_core import checksums
 from hca_core.errors import HCAError
@@ -112,19 +111,30 @@ def test_a_killed_seed_leaves_no_bundle_and_a_killed_server_does_not_disturb_one
     folder.mkdir()
     (folder / "small.json").write_text("{}")
     with (folder / "large.bin").open("wb") as large:
-        large.truncate(400_000_000)
+        large.truncate(40_000_000)
     first = launched(data, empty=True)
-    command = [sys.executable, "-m", "hca_core", "local", "seed", str(folder), "--data", str(data)]
+    arguments = ["local", "seed", str(folder), "--data", str(data)]
     environment = os.environ | {"HCA_CONFIG_FILE": str(first.directory.config)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as seeding:
-        until(lambda: list((data / "blobs").glob("incoming/*")))
-        seeding.kill()
-    assert list((data / "blobs").glob("incoming/*")), "it was killed too late"
+    # Who kills it from outside may come too late.
+    code = (
+        "import os\n"
+        "from hca_core.__main__ import main\n"
+        "from hca_local.store import blobs\n"
+        "update, seen = blobs.Summer.update, []\n"
+        "def count(self, block):\n"
+        "    seen.append(len(block))\n"
+        "    if sum(seen) > 20_000_000: os.kill(os.getpid(), 9)\n"
+        "    update(self, block)\n"
+        "blobs.Summer.update = count\n"
+        "main()\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, *arguments], env=environment, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert list((data / "blobs").glob("incoming/*")), "it was killed before it did anything"
     url = f"{first.url}/v1/bundles/all?replica=aws"
     assert http.get(url, timeout=30).json()["bundles"] == []
 
-    with (folder / "large.bin").open("wb") as large:
-        large.truncate(40_000_000)
+    command = [sys.executable, "-m", "hca_core", *arguments]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as seeding:
         first.process.kill()
         first.process.wait()

@@ -199,17 +199,20 @@ class TestDelete:
 
 
 def test_replicas_that_differ_for_a_while(
-    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any]
+    launched: Callable[..., Any], tmp_path: Any, user: Callable[..., Any], replicate: Callable[..., None]
 ) -> None:
-    writing = user(launched(tmp_path / "data", empty=True, replica_delay=1))
+    writing = user(launched(tmp_path / "data", empty=True, replica_delay=3600))
     file = writing.put_file(b"x", "text/plain")
+    replicate(writing, 1)
     bundle = writing.put_bundle({"x": file}, replica="gcp")  # it waits until the file is there
     path = f"/bundles/{bundle}"
     assert writing.send("GET", path, replica="gcp").status_code == 200
     assert writing.send("GET", path, replica="aws").status_code == 404
+    replicate(writing, 0)
     until(lambda: writing.send("GET", path, replica="aws").status_code == 200)
     writing.send("DELETE", path, {"reason": "x"}, replica="aws")
     assert writing.send("GET", path, replica="gcp").status_code == 200
+    replicate(writing, 0)
     until(lambda: writing.send("GET", path, replica="gcp").status_code == 404)
 
 

@@ -178,7 +178,7 @@ def test_a_node_that_has_expired_is_removed(own_shock: Callable[..., Any]) -> No
     shock = own_shock(shock_reap_seconds=1)
     node, source, kept = shock.post(upload=b"x", expiration="1M"), shock.post(upload=b"y"), shock.post(expiration="1D")
     shock.post(type="virtual", source=source["id"])
-    with sqlite3.connect(shock.directory.store) as store:  # a minute is too long for a test
+    with sqlite3.connect(shock.directory.store, timeout=60) as store:  # a minute is too long for a test
         store.execute("UPDATE shock_nodes SET expires = 1 WHERE id IN (?, ?)", (node["id"], source["id"]))
     store.close()
     until(lambda: shock.send("GET", f"/node/{node['id']}").status_code != 200)

@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ports
 import pytest
 
 from hca_core.credentials import entries
@@ -150,11 +151,17 @@ def test_users_and_settings_last(data: Path, hca: Hca, http: requests.Session) -
     again = hca("local", "up", *where, "--shock-user", "bob:b")
     assert "take effect at the next start" in again.stderr
     assert token_of(directory, "bob") is None
+    kept = json.loads(directory.settings.read_bytes())
+    assert url == f"http://127.0.0.1:{kept['shock_port']}"
     assert "take effect at the next start" in hca("local", "up", *where, "--shock-quirks", "0").stderr
     assert "take effect" not in hca("local", "up", *where).stderr
     control.down(directory)
+    # The port that it had may be somebody else's by now, above all the one that all want to have.
+    kept["shock_port"] = ports.lasting()
+    directory.settings.write_text(json.dumps(kept))
 
     assert hca("local", "up", *where, "--shock-user", "ann:another").returncode == 0
+    url = f"http://127.0.0.1:{kept['shock_port']}"
     kept = json.loads(directory.settings.read_bytes())
     wanted = {"shock_quirks": 1, "shock_paths": str(data.parent), "shock_reap_seconds": 7, "shock_anonymous": "all"}
     assert {name: kept[name] for name in wanted} == wanted
@@ -227,15 +234,14 @@ def test_a_process_of_a_former_release_is_understood(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", [b"", b'{"data": "/nowhere"'])
 def test_a_server_without_an_order_ends(order: bytes) -> None:
     command = [sys.executable, "-P", "-m", "hca_local.background"]
-    ended = subprocess.run(command, input=order, capture_output=True, timeout=30, check=False)
+    ended = subprocess.run(command, input=order, capture_output=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")
 
 
 def test_which_port_it_gets() -> None:
     with ExitStack() as stack:
-        last, usual = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
-        numbers = [one.getsockname()[1] for one in (last, usual)]
-        usual.close()
+        numbers = [ports.lasting(), ports.lasting()]
+        last = stack.enter_context(socket.create_server(("127.0.0.1", numbers[0])))
         second = stack.enter_context(listening.listener(None, *numbers))
         assert second.getsockname()[1] == numbers[1]
         last.close()

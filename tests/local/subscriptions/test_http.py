@@ -214,8 +214,8 @@ def test_what_is_known_survives_a_kill(writing: Any, launched: Launch, http: req
         bundle = own.put_bundle({})
         served.process.kill()
         served.process.wait()
-        again = launched(tmp_path / "data", retry_speedup=10**6)
-        reserved.listen()
+        reserved.listen()  # before the start: a courier in a hurry could give up before
+        again = launched(tmp_path / "data", retry_speedup=9000)
         connection, _ = reserved.accept()
         with connection, connection.makefile("rb") as stream:
             assert stream.readline() == b"POST /hook HTTP/1.1\r\n"

@@ -51,7 +51,7 @@ class Deployment:
         is_open = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(is_open,), daemon=True)
         self._thread.start()
-        assert is_open.wait(20)
+        assert is_open.wait(60)
         self.bucket = buckets.opened(self.service, self.url, self.path)
         self.mine = self.client()
 

@@ -86,7 +86,7 @@ def test_files_that_are_not_there(filled: Any) -> None:
 
 
 def test_files_that_are_too_large_together(filled: Any) -> None:
-    with closing(sqlite3.connect(next(filled.service.directory.s3.glob("*.sqlite3")))) as buckets:
+    with closing(sqlite3.connect(next(filled.service.directory.s3.glob("*.sqlite3")), timeout=60)) as buckets:
         half = "UPDATE object SET size=? WHERE CAST(key AS TEXT) LIKE ?"
         buckets.execute(half, (10**12 // 2, f"{filled.uuid}/%"))
         buckets.commit()
