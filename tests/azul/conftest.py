@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hca_core.testing import LoopbackService, Outcome
 
-QUICK = {"tries": 3, "first_wait": 0.001, "most_wait": 0.002, "read_timeout": 10}
+QUICK = {"tries": 3, "first_wait": 0.001, "most_wait": 0.002}
 CATALOGS = {"default_catalog": "new", "catalogs": {"new": {"atlas": "hca", "internal": False, "plugins": {}}}}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -12,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from waiting import until
 
+from hca_core.transfer import machinery
 from hca_dss.client import DSSClient
 
 A, B, C = b"content of a\n", b"content of b\n", b"content of c\n"
@@ -346,11 +345,21 @@ def test_a_time_limit_holds_for_bundles_that_are_not_told(shelf, hca, write_mani
 
     real, passed = time.monotonic, [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: real() + passed[0])
+    arrived, made = threading.Event(), machinery.Machinery.__init__
+
+    def making(self, settings, listing, done, on_bytes):
+        def told(results):
+            done(results)
+            arrived.set()
+
+        made(self, settings, listing, told, on_bytes)
+
+    monkeypatch.setattr(machinery.Machinery, "__init__", making)
 
     def late(request):
-        """Let the time pass when all else is there, however long that takes here."""
+        """Let the time pass when all else is there and was told, however long that takes here."""
         if verb != "download":
-            until(lambda: list(Path().rglob(hashlib.sha256(B).hexdigest())))
+            assert arrived.wait(90)
         passed[0] = 601.0
         released.wait(90)
         return right(request)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -323,7 +324,10 @@ def test_a_service_that_is_not_there(dss, bundle, hca, write_manifest):
     name = write_manifest(bundle.rows()[:1])
     hca("dss", "refresh-swagger")
     dss.close()
-    outcome = hca(*manifest_words(name, "--num-retries", "0"))
+    with socket.socket() as kept:  # so that no other process gets the port meanwhile
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", int(dss.url.rpartition(":")[2])))
+        outcome = hca(*manifest_words(name, "--num-retries", "0"))
     assert outcome.exit_status == ExitStatus.NETWORK
     assert "nothing listens" in outcome.stderr
 
@@ -409,7 +413,7 @@ def test_an_interrupt_is_heard_while_the_service_does_not_answer(dss, start_hca)
     released = threading.Event()
     dss.on("GET", "/v1/bundles/x").reply(lambda request: [released.wait(90)])
     process = start_hca("dss", "download", "--replica", "aws", "--bundle-uuid", "x")
-    dss.wait_for(2)
+    dss.wait_for(2, 90)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     released.set()

@@ -210,7 +210,8 @@ def test_who_never_has_addresses_is_not_asked_for_ever(signing, shelf, hca, aske
     assert by_manifest(hca, write_manifest(rows), "--layout", "bundle").exit_status == 0
     told = asked()
     assert (told["listings"], told["files"]) == (30, 120)
-    assert 3 <= told["signed listings"] <= 3 + 8  # some were under way
+    # Up to eight bundles are asked for at once, and those that fail together may count as one in vain.
+    assert 3 <= told["signed listings"] <= 3 * 8
 
 
 @pytest.mark.parametrize("status", [403, 401])

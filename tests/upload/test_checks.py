@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def checked(hca: Callable[..., Outcome], *words: str) -> dict[str, dict[str, str]]:
-    rows = hca("doctor", "--service", "upload", "--query", "[?area=='upload']", *words).json()
+    # Of itself it waits for five seconds, and a busy machine may take longer.
+    words = ("--timeout", "60", "--query", "[?area=='upload']", *words)
+    rows = hca("doctor", "--service", "upload", *words).json()
     return {row["name"]: row for row in rows}
 
 

@@ -572,16 +572,22 @@ def test_bytes_that_change_on_the_way_every_time(up: Uploading, size: int) -> No
 
 def test_bytes_of_a_part_that_change_on_the_way(up: Uploading, small_parts: int) -> None:
     path = written("large", 3 * small_parts)
-    up.s3.rule(faults.corrupt(500), method="PUT", query={"partNumber": "2"}, times=None)
+    corrupt = faults.corrupt(500)
+
+    def corrupt_at_last(exchange: Any) -> None:
+        # Who fails before the other parts are there waits a second for them, and a busy machine takes longer.
+        until(lambda: parts_noted() == 2)
+        corrupt(exchange)
+
+    up.s3.rule(corrupt_at_last, method="PUT", query={"partNumber": "2"}, times=None)
     outcome = up.hca("files", path)
     assert outcome.exit_status == ExitStatus.INTEGRITY, outcome.stderr
     assert one_sentence(outcome.stderr, "large", "other bytes than were sent")
     assert up.area.names() == up.told() == []
-    assert up.area.parts() >= 1
-    before = up.area.parts()
+    assert up.area.parts() == 2
     up.s3.heal()
     assert up.hca("files", path).exit_status == 0
-    assert len(up.s3.parts()) == 3 - before, "the others were there"
+    assert up.s3.parts() == [2], "the others were there"
     assert up.area.has(path)
 
 
@@ -682,7 +688,8 @@ def test_killed_after_some_parts(up: Uploading) -> None:
     up.s3.rule(hold, query={"partNumber": "3"})
     killed = up.start("files", path, small)
     assert hold.came.wait(60)
-    until(lambda: parts_noted() == 3 and up.told() == ["small"])
+    # Not when the service was told of small: `hca` may not have heard its answer by then, and would tell it again.
+    until(lambda: parts_noted() == 3 and noted('"told": true') == 1)
     killed.send_signal(signal.SIGKILL)
     killed.communicate(timeout=60)
     hold.go.set()
@@ -775,8 +782,13 @@ def test_killed_and_then_a_file_changes_that_was_there(up: Uploading) -> None:
 
 def parts_noted() -> int:
     """Return how many parts `hca` has in its journals: those that S3 has and it has heard of."""
+    return noted('"part": [')
+
+
+def noted(text: str) -> int:
+    """Return how many times `hca` has a text in its journals."""
     journals = (Path.home() / ".local/state/hca/upload-areas").glob("*.jsonl")
-    return sum(path.read_text().count('"part": [') for path in journals)
+    return sum(path.read_text().count(text) for path in journals)
 
 
 @pytest.mark.parametrize("change", ["shrinks", "grows", "is another", "goes"])
@@ -896,6 +908,7 @@ def test_strange_names_and_nothing(up: Uploading) -> None:
 MANY = 1200  # more than a page of a listing has
 
 
+@pytest.mark.timeout(300)
 def test_many_small_files(up: Uploading) -> None:
     for number in range(MANY):
         written(f"data/{number % 10}/{number}", 100)
@@ -924,18 +937,20 @@ sys.exit(status)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells the memory of a process")
+@pytest.mark.timeout(300)
 def test_memory_does_not_grow_with_a_file(up: Uploading) -> None:
     """A file of 5 GiB has been sent by hand with the same result; 1 GiB is four times what is kept in memory."""
     large, tiny = sparse("large", 1024 * MEBIBYTE), written("tiny")
 
     def peak(path: Path) -> int:
         command = [sys.executable, "-c", PEAK, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
         assert done.returncode == 0, done.stderr
         return int(done.stdout)
 
     least = peak(tiny)
-    assert peak(large) - least < 256 + 40, "MiB"
+    # One more copy of what is on its way would be 256 MiB more.
+    assert peak(large) - least < 256 + 100, "MiB"
     assert up.area.has(large, tiny)
 
 

@@ -80,7 +80,7 @@ def test_the_doctor_looks_at_the_service(service: LoopbackService, monkeypatch: 
     monkeypatch.setenv("HCA_AZUL_URL", service.url)
     service.on("GET", "/version").reply(json={"git": {}})
     service.on("GET", "/index/catalogs").reply(json=CATALOGS)
-    found = looked(20.0)
+    found = looked(60.0)
     assert found["service"] == ("ok", service.url)
     assert found["answer"][0] == "ok"
     assert found["catalog"] == ("ok", "new")
@@ -94,7 +94,7 @@ def test_the_doctor_finds_a_catalog_that_is_gone(service: LoopbackService, monke
     service.on("GET", "/index/catalogs").reply(json=CATALOGS)
     config = HCAConfig()
     config.assign("azul.catalog", "dcp1")
-    assert [(one.state, one.hint) for one in checks(config, 20.0) if one.name == "catalog"] == [
+    assert [(one.state, one.hint) for one in checks(config, 60.0) if one.name == "catalog"] == [
         ("problem", "hca azul get-catalogs")
     ]
 
@@ -103,5 +103,5 @@ def test_the_doctor_survives_a_service_that_is_not_there(
     service: LoopbackService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HCA_AZUL_URL", service.url)
-    found = looked(20.0)
+    found = looked(60.0)
     assert found["catalog"][0] == "problem"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hca_core.testing import LoopbackService
 
-QUICK = {"tries": 3, "first_wait": 0.001, "most_wait": 0.002, "read_timeout": 10}
+QUICK = {"tries": 3, "first_wait": 0.001, "most_wait": 0.002}
 TYPES = ("files", "projects", "samples")
 LISTED = {
     "default_catalog": "new",
