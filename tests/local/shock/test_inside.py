@@ -22,15 +22,21 @@ from hca_local.shock import (
     expiry,
     fetching,
     finding,
+    index_files,
+    index_routes,
     leftovers,
     nodes,
+    parts,
     queries,
+    reading,
     search,
     sending,
     times,
     unpacking,
+    updating,
 )
 from hca_local.shock.accounts import ANONYMOUS
+from hca_local.shock.arriving import Arrived
 from hca_local.shock.calls import Call, ShockError
 from hca_local.shock.forms import Form
 from hca_local.shock.shock import Shock
@@ -240,4 +246,55 @@ def test_a_server_that_sends_byte_by_byte_comes_to_its_end(inside: Shock) -> Non
         assert time.monotonic() - began < 60
         over.set()
         thread.join()
+    assert list(inside.incoming.iterdir()) == []
+
+
+def delete(shock: Shock, doc: dict[str, Any]) -> None:
+    """Remove a node with all that it has, as another request does."""
+    with closing(database.connect(shock.store)) as other, database.transaction(other):
+        data = nodes.remove(other, doc["id"])
+    asyncio.run(shock.discard(doc["id"], data))
+
+
+@pytest.mark.parametrize("when", ["before it moves", "when it has moved"])
+def test_a_node_that_goes_while_its_part_is_put_away(inside: Shock, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    doc = nodes.new(None)
+    parts.begin(doc, "2", None, "data")
+    asyncio.run(inside.writer.run(lambda connection: nodes.add(connection, doc)))
+    part, move = Arrived(inside.incoming, "1"), updating._move
+    part.feed(b"x")
+    part.finish()
+
+    async def form(call: Call) -> Form:
+        return Form({}, {"1": part})
+
+    def disturbed(directory: Path, files: dict[int, Arrived]) -> None:
+        if when == "before it moves":
+            delete(inside, doc)
+            raise FileNotFoundError(directory)
+        move(directory, files)
+        delete(inside, doc)
+        directory.mkdir()  # the file came when the directory had been looked at, and was not there
+
+    monkeypatch.setattr(reading, "form", form)
+    monkeypatch.setattr(updating, "_move", disturbed)
+    call = call_of(inside)
+    call.ids["id"], call.headers["content-type"] = doc["id"], "multipart/form-data; boundary=b"
+    with pytest.raises(ShockError, match="not found") as refused:
+        asyncio.run(updating.update(call))
+    assert refused.value.status == 404
+    assert list(inside.parts.iterdir()) == []
+
+
+def test_a_node_that_goes_before_its_index_has_a_place(inside: Shock, monkeypatch: pytest.MonkeyPatch) -> None:
+    doc, of = archive_in(inside, 1), content.of
+
+    def disturbed(shock: Shock, doc: dict[str, Any]) -> Any:
+        whole = of(shock, doc)
+        delete(shock, doc)
+        return whole
+
+    monkeypatch.setattr(content, "of", disturbed)
+    asyncio.run(index_routes._build(inside, doc, index_routes._Wanted("line")))
+    assert not index_files.directory(inside.root, doc["id"]).exists()
     assert list(inside.incoming.iterdir()) == []

@@ -216,9 +216,7 @@ async def _make_now(shock: Shock, doc: Doc, wanted: _Wanted, make: Callable[[], 
     try:
         built = await shock.run(make)
     except BaseException:
-        await shock.writer.run(
-            lambda connection: _change(connection, doc, partial(locks.unlock_index, name=wanted.name))
-        )
+        await _change(shock, doc, partial(locks.unlock_index, name=wanted.name))
         raise
     return await _finish(shock, doc, wanted, {**indexing.entry(built), **told})
 
@@ -231,9 +229,8 @@ async def _finish(shock: Shock, doc: Doc, wanted: _Wanted, entry: dict[str, Any]
     def edit(doc: Doc) -> None:
         doc["indexes"][wanted.name] = entry
 
-    changed = await shock.writer.run(lambda connection: _change(connection, doc, edit, "indexes"))
+    changed = await _change(shock, doc, edit, "indexes")
     if changed is None:
-        await shock.run(index_files.remove_all, shock.root, doc["id"])
         raise ShockError(404, "Node not found")
     return changed
 
@@ -254,16 +251,21 @@ async def _overwrite(shock: Shock, doc: Doc, wanted: _Wanted, entry: dict[str, A
 
 async def _fail(shock: Shock, doc: Doc, wanted: _Wanted, error: str) -> None:
     """Keep an index locked and tell why."""
-    await shock.writer.run(
-        lambda connection: _change(connection, doc, lambda doc: locks.fail_index(doc, wanted.name, error))
-    )
+    await _change(shock, doc, lambda doc: locks.fail_index(doc, wanted.name, error))
 
 
-def _change(connection: Connection, doc: Doc, edit: Callable[[Doc], None], *parts: str) -> Doc | None:
-    """Change a node in a transaction and return it; None if it is gone by now."""
-    if nodes.get(connection, doc["id"]) is None:
-        return None
-    return nodes.change(connection, doc["id"], edit, *parts)
+async def _change(shock: Shock, doc: Doc, edit: Callable[[Doc], None], *parts: str) -> Doc | None:
+    """Change a node and return it; None if it is gone by now, and so is what was made for it since."""
+
+    def change(connection: Connection) -> Doc | None:
+        if nodes.get(connection, doc["id"]) is None:
+            return None
+        return nodes.change(connection, doc["id"], edit, *parts)
+
+    changed = await shock.writer.run(change)
+    if changed is None:
+        await shock.run(index_files.remove_all, shock.root, doc["id"])
+    return changed
 
 
 def _require_free_name(name: str) -> None:

@@ -42,6 +42,11 @@ async def _update(call: Call) -> ASGIApp:
     call.shock.assemblies.reserve(doc["id"], arrived)
     try:
         return await _changed(call, doc["id"], await _parts(call, doc["id"], arrived), edit)
+    except (ShockError, OSError):
+        if nodes.get(call.shock.records, doc["id"]) is None:  # it went meanwhile, and its directory maybe before this
+            await call.shock.discard(doc["id"], ())
+            raise ShockError(404, "Node not found") from None
+        raise
     finally:
         call.shock.assemblies.release(doc["id"], arrived)
 
