@@ -172,6 +172,7 @@ def _run(
                 ready()
             else:
                 starting.cancel()
+                await asyncio.wait({starting})  # one whose process is just being made is not known before
             await serving
         finally:
             await beside.stop()
