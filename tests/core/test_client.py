@@ -399,6 +399,7 @@ def test_memory_stays_flat_over_many_pages(client, dss):
     body = json.dumps({"bundles": [item] * 500}).encode()
 
     def page(request):
+        dss.requests.clear()  # else most of what is measured would be what the recording service keeps
         number = int(dict(request.query).get("search_after", 0)) + 1
         headers = {"X-OpenAPI-Paginated-Content-Key": "bundles", "Content-Type": "application/json"}
         if number < 200:
@@ -418,7 +419,7 @@ def test_memory_stays_flat_over_many_pages(client, dss):
     finally:
         tracemalloc.stop()
     assert count == 190 * 500
-    assert late < early + 500_000  # what the recording service keeps of 190 requests is in it
+    assert late < early + 500_000  # 190 pages that were kept would be many MB
 
 
 # Tokens
@@ -528,11 +529,11 @@ def test_the_documented_loop_over_a_stream(client, dss):
 
 
 def test_a_stream_left_early_gives_its_connection_up(client, dss):
-    dss.on("GET", "/v1/*").slow(2, body=bytes(8_000_000))
+    dss.on("GET", "/v1/*").slow(4, body=bytes(8_000_000))  # 32 s in all
     started = time.monotonic()
     with client.get_file.stream(uuid=UUID, replica="aws") as handle:
         handle.raw.read(10)
-    assert time.monotonic() - started < 10, "it waited for the rest"
+    assert time.monotonic() - started < 25, "it waited for the rest"
 
 
 # The published surface

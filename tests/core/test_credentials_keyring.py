@@ -212,7 +212,7 @@ def is_alive(pid):
     """A killed process whose parent has not asked for it is a zombie: dead all the same."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
         return False
 
 
@@ -229,6 +229,17 @@ def pids_in(folder):
 def test_one_that_hangs_is_ended_with_what_it_started(backends, monkeypatch):
     use(monkeypatch, "Hanging")
     monkeypatch.setattr(keyring, "SECONDS", SECONDS)
+    communicate = subprocess.Popen.communicate
+
+    def later(child, request, seconds):
+        """Let it come to hang before its time begins to run."""
+        with child.stdin:
+            child.stdin.write(request)
+        child.stdin = None
+        pids_in(backends)
+        return communicate(child, timeout=seconds)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", later)
     started = time.monotonic()
     assert "did not answer in 5 seconds" in told_by(keyring.read, "one")
     assert SECONDS <= time.monotonic() - started < 60

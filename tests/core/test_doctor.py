@@ -21,8 +21,11 @@ SECRET = "Sesame-open-0123456789"
 
 
 def examined(*words, **env):
-    """Run `hca doctor` for one service and return the exit status and the rows by (area, name)."""
-    outcome = run_hca("doctor", "--output", "json", *words, env=env)
+    """Run `hca doctor` for one service and return the exit status and the rows by (area, name).
+
+    A busy machine may need longer for an answer than the 5 s that are usual.
+    """
+    outcome = run_hca("doctor", "--timeout", "30", "--output", "json", *words, env=env)
     assert "Traceback" not in outcome.stderr
     return outcome.exit_status, {(row["area"], row["name"]): row for row in outcome.json()}
 
@@ -76,7 +79,7 @@ def test_offline_nobody_is_asked(dss, monkeypatch):
 
 def test_the_list_for_people(dss, monkeypatch):
     monkeypatch.setattr(extensions, "_SLOW_SECONDS", 60)  # to import plugins may take a busy machine a while
-    outcome = run_hca("doctor", "--service", "dss", env={"PATH": "/nowhere"})
+    outcome = run_hca("doctor", "--timeout", "30", "--service", "dss", env={"PATH": "/nowhere"})
     lines = outcome.stdout.splitlines()
     assert lines[0] == "versions"
     assert lines[-1].startswith("1 warning in ")

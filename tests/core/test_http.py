@@ -68,11 +68,12 @@ def gaps(service: LoopbackService) -> list[float]:
 
 
 def refused_port() -> str:
-    with LoopbackService() as gone:
-        return gone.url
+    """Return where nothing listens, and nothing will: the port of a service that has ended may be another's soon."""
+    return "http://127.0.0.1:1"
 
 
-def test_the_same_trouble_of_many_threads_is_told_once(caplog):
+def test_the_same_trouble_of_many_threads_is_told_once(caplog, monkeypatch):
+    monkeypatch.setattr(http, "_SAME_TROUBLE_SECONDS", 600.0)  # one of the threads may come late
     url, policy = refused_port(), QUICK._replace(first_wait=0.2, most_wait=0.3)
     session = Session(policy)
     together = threading.Barrier(8)
@@ -284,11 +285,10 @@ def test_a_refused_connection_is_told_after_three_tries(caplog):
     session.close()
 
 
-def test_a_refused_connection_is_told_soon_by_default():
-    started = time.monotonic()
+def test_a_refused_connection_is_told_soon_by_default(clock):
     with pytest.raises(NetworkError):
         Session().request("GET", refused_port() + "/x")
-    assert time.monotonic() - started < 10
+    assert 1 < sum(clock.waits) < 5  # all six tries would take at least 15 s
 
 
 def test_even_a_change_is_sent_again_where_no_connection_was_made(caplog):
@@ -686,11 +686,11 @@ def test_a_url_that_is_given_is_asked_as_it_is(service, session):
 def test_connections_are_used_again(service, session):
     service.on("GET", "/x").fail(503).redirect("/y")
     service.on("GET", "/y").reply(json={})
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for _ in range(5):
         session.request("GET", service.url + "/y")
     session.request("GET", service.url + "/x")
-    assert threading.active_count() == before + 1  # the service has a thread a connection
+    assert len(set(threading.enumerate()) - before) == 1  # the service has a thread a connection
 
 
 def test_several_threads_share_a_session(service, session):

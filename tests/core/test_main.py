@@ -213,7 +213,7 @@ def test_a_closed_pipe_is_quiet(words, plugin, monkeypatch):
     os.close(reader)
     process = start(*words.split(), stdout=writer)
     os.close(writer)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (141, "")
 
 
@@ -222,7 +222,7 @@ def test_a_reader_that_leaves_early(plugin, monkeypatch):
     process = start("flood")
     assert process.stdout.read(10) == "x" * 10
     process.stdout.close()
-    assert process.wait(30) == 141
+    assert process.wait(60) == 141
     with process.stderr as stderr:
         assert stderr.read() == ""
 
@@ -239,7 +239,8 @@ def hca_commands():
 @click.command()
 def sleeper():
     click.echo("ready")
-    time.sleep(60)
+    for _ in range(600):  # a signal on the very way into one sleep is heard at its end
+        time.sleep(0.1)
 """
 
 
@@ -248,16 +249,17 @@ def test_ctrl_c(plugin, monkeypatch):
     process = start("sleeper")
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=60)
     assert (process.returncode, told.strip()) == (130, "hca: interrupted")
 
 
 def test_ctrl_c_while_a_service_is_slow(dss):
-    dss.on("GET", "/v1/events/*").slow(60, json={"a": 1})
+    # 80 s in all; a signal on the very way into the wait for a piece is heard when that comes.
+    dss.on("GET", "/v1/events/*").slow(10, json={"a": 1})
     process = start("dss", "get-event", "--uuid=u", "--version=v", "--replica=aws")
     dss.wait_for(2)
     process.send_signal(signal.SIGINT)
-    out, told = process.communicate(timeout=30)
+    out, told = process.communicate(timeout=60)
     assert (process.returncode, out, told.strip()) == (130, "", "hca: interrupted")
 
 

@@ -342,8 +342,8 @@ def test_a_format_of_a_plugin_is_completed(bullets, hca):
 def test_a_reader_of_a_plugins_format_may_leave(bullets):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     words = [sys.executable, "-m", "hca_core", "config", "list", "--output", "bullets"]
-    process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    assert process.wait(60) == 141
+    reader, writer = os.pipe()
+    os.close(reader)  # before it begins: what it writes would fit into the pipe
+    done = subprocess.run(words, env=env, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")

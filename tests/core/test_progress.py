@@ -143,9 +143,9 @@ def test_it_is_drawn_while_nothing_is_counted(terminal):
     sys.stderr = Watched()
     with progress.bytes_bar(10) as bar:
         bar(5)
-        assert drawn.wait(10)
+        assert drawn.wait(60)
         drawn.clear()
-        assert drawn.wait(10)
+        assert drawn.wait(60)
     assert stream.getvalue().endswith("\r")
 
 

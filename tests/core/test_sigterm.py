@@ -34,7 +34,8 @@ def sleeper(told, same_order):
     main._SAME_ORDER_SECONDS = same_order
     try:
         click.echo("ready")
-        time.sleep(60)
+        for _ in range(600):  # a signal on the very way into one sleep is heard at its end
+            time.sleep(0.1)
     finally:
         click.echo("keeping")
         if told:
@@ -65,7 +66,7 @@ def sleeper(plugin, monkeypatch):
 def test_it_ends_in_order(sleeper):
     process = sleeper()
     process.terminate()
-    out, told = process.communicate(timeout=30)
+    out, told = process.communicate(timeout=60)
     assert (process.returncode, out, told.strip()) == (143, "keeping\nkept\n", "hca: ended by SIGTERM")
 
 
@@ -75,7 +76,7 @@ def test_twice_at_once_is_one_order(sleeper):
     process.terminate()
     assert process.stdout.readline() == "keeping\n"
     process.terminate()
-    out, told = process.communicate("go on\n", timeout=30)
+    out, told = process.communicate("go on\n", timeout=60)
     assert (process.returncode, out, told.strip()) == (143, "kept\n", "hca: ended by SIGTERM")
 
 
@@ -85,15 +86,15 @@ def test_again_after_a_while_is_another(sleeper):
     assert process.stdout.readline() == "keeping\n"
     time.sleep(0.6)
     process.terminate()
-    process.wait(30)
-    out, told = process.communicate(timeout=30)
+    process.wait(60)
+    out, told = process.communicate(timeout=60)
     assert (process.returncode, out, told.strip()) == (143, "", "hca: ended by SIGTERM")
 
 
 def test_ctrl_c_keeps_its_status(sleeper):
     process = sleeper()
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=60)
     assert (process.returncode, told.strip()) == (130, "hca: interrupted")
 
 
@@ -101,7 +102,7 @@ def test_who_ignores_it_goes_on_doing_so(sleeper):
     process = sleeper(before=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
     process.terminate()
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=60)
     assert (process.returncode, told.strip()) == (130, "hca: interrupted")
 
 
@@ -122,7 +123,8 @@ def sleeper():
     with events.opened("events.jsonl", Report("data")) as told:
         told.start("data", None)
         click.echo("ready")
-        time.sleep(60)
+        for _ in range(600):
+            time.sleep(0.1)
 """
 
 
@@ -134,7 +136,7 @@ def test_the_events_of_a_run_tell_the_same_status(plugin, monkeypatch, number, s
     process = subprocess.Popen([sys.executable, "-m", "hca_core", "sleeper"], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     last = json.loads(Path("events.jsonl").read_text().splitlines()[-1])
     assert (process.returncode, last["event"], last["exit_status"], last["error"]) == (status, "end", status, told)
 

@@ -254,7 +254,7 @@ def run_page(listed: list[Block], folder: Path, deployment: str | None, **variab
             )
     finally:
         for state in folder.rglob("state.json"):  # a deployment that a page started and, failing, did not end
-            subprocess.run(["hca", "local", "down", "--data", state.parent], env=settings, check=False, timeout=30)
+            subprocess.run(["hca", "local", "down", "--data", state.parent], env=settings, check=False, timeout=120)
     step = (docs / "step").read_text().strip() if (docs / "step").exists() else "0"
     if process.returncode or step != "done":
         told = [docs / "page.out", *(docs / f"{step}.{part}" for part in ("out", "left", "right", "err"))]
@@ -275,7 +275,7 @@ def installed_from(listed: list[Block], folder: Path) -> str:
     (project,) = source.glob("*/pyproject.toml")
     options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--no-compile", "--target", target]
     command = [sys.executable, "-m", "pip", "install", *map(str, options), str(project.parent)]
-    subprocess.run(command, env=environment(folder / "installer"), check=True, timeout=60)
+    subprocess.run(command, env=environment(folder / "installer"), check=True, timeout=SECONDS)
     return str(target)
 
 

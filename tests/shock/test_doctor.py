@@ -211,7 +211,7 @@ def test_the_exit_status_tells_whether_there_is_a_problem(server: Server, hca: C
 
 def everything(hca: Callable[..., Outcome], *words: str) -> dict[str, dict[str, str]]:
     """Return what `hca doctor` tells of Shock, by name."""
-    rows = hca("doctor", "--service", "shock", "--query", "[?area=='shock']", *words).json()
+    rows = hca("doctor", "--timeout", "30", "--service", "shock", "--query", "[?area=='shock']", *words).json()
     return {row["name"]: row for row in rows}
 
 

@@ -76,7 +76,7 @@ def test_indexes_are_built_one_after_the_other_whoever_asks(shock: ShockClient, 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert errors == []
     # The server counts what is behind the last line as a line.
     assert {kind: index.total_units for kind, index in built.items()} == {"line": 21, "record": 5, "chunkrecord": 1}

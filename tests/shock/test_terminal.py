@@ -28,7 +28,7 @@ def test_what_is_no_token_is_not_sent(hca: Callable[..., Outcome], service: Loop
 def test_a_password_is_asked_for_at_a_terminal_only(isolated_home: Path, words: list[str]) -> None:
     # A session of its own has no terminal, whoever runs the tests.
     command = [sys.executable, "-m", "hca_core", "shock", "--url", "http://127.0.0.1:1", *words]
-    done = subprocess.run(command, input=b"pw\n", capture_output=True, start_new_session=True, timeout=20, check=False)
+    done = subprocess.run(command, input=b"pw\n", capture_output=True, start_new_session=True, timeout=60, check=False)
     assert done.returncode == 2, done.stderr
     assert done.stderr.decode().splitlines() == [
         "hca: the password of alice can't be asked for without a terminal",
