@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import pytest
 import requests  # noqa: TID253 - a client that is not ours
-from waiting import until
 
 from hca_core.transfer.pace import MOST as MOST_CONNECTIONS
 
@@ -108,10 +108,18 @@ def test_a_download_that_is_killed_in_its_middle_is_finished_by_the_next(hca, en
     contents = write_manifest(living)
     before = len(deployment.requests("GET", "/s3/"))
     words = ("dss", "download-manifest", "--replica", "aws", "--manifest", "all.tsv", "--download-dir", "d")
-    process = subprocess.Popen(["hca", *words], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: sum(STORED.search(path) is not None for path in files_below("d")) > len(contents) // 4)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(30) == -signal.SIGKILL
+    # It tells of each file through a pipe that nobody empties any more: it can't end before it is killed.
+    reading, writing = os.pipe()
+    command = ["hca", *words, "--events", f"/dev/fd/{writing}"]
+    null = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env=env, pass_fds=(writing,), **null)
+    os.close(writing)
+    with open(reading) as events:
+        fetched = (line for line in events if json.loads(line).get("status") == "fetched")
+        assert len(list(itertools.islice(fetched, len(contents) // 4 + 1))) > len(contents) // 4
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(60) == -signal.SIGKILL
+    assert sum(STORED.search(path) is not None for path in files_below("d")) > len(contents) // 4
     assert len(files_below("d")) < len(contents)
     result = hca(*words)
     assert (result.returncode, result.stderr) == (0, "")

@@ -77,7 +77,8 @@ def run(order: dict[str, Any]) -> int:
     for name, value in order.get("constants", {}).items():
         module, _, constant = name.rpartition(".")
         setattr(sys.modules[f"hca_core.transfer.{module}"], constant, value)
-    session = http.Session(http.Policy(connect_timeout=5, read_timeout=order.get("read_timeout", 10)))
+    # Long: what a test lets stall is there until the test goes on, and what it counts is not asked for twice.
+    session = http.Session(http.Policy(connect_timeout=60, read_timeout=order.get("read_timeout", 600)))
     service = Service("tests", client=SimpleNamespace(session=session))
     folder = order["folder"]
     wanted = [

@@ -253,16 +253,22 @@ def _squeeze(content: bytes) -> bytes:
     return gzip.compress(content, 1)
 
 
-def paced(rate: float) -> Fault:
-    """Send what is right, but no more than so many bytes a second over this connection."""
+def paced(rate: float, waits: Callable[[], bool] = lambda: False) -> Fault:
+    """Send what is right, but no more than so many bytes a second over this connection, at any moment.
+
+    As long as `waits` says so no more than half of it is sent.
+    """
 
     async def do(exchange: Exchange) -> None:
         body = await exchange.begin_answer()
-        begun, sent = time.monotonic(), 0
+        last, sent = time.monotonic(), 0
         while sent < len(body):
-            due = min(len(body), int((time.monotonic() - begun) * rate) + 4096)
+            now = time.monotonic()
+            # What a pause of the machine held up is not made up for: it would come in one go.
+            end = len(body) // 2 if waits() else len(body)
+            due = max(sent, min(end, sent + int(min(now - last, 0.02) * rate) + 1))
             await exchange.send(body[sent:due])
-            sent = due
+            last, sent = now, due
             await asyncio.sleep(0.005)
 
     return do

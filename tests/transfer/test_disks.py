@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 import transfer_faults as faults
 import transfer_tools as tools
+from waiting import until
 
 from hca_core.errors import HCAError
 
@@ -50,11 +52,15 @@ def mounted(tmp_path):
 
 
 def unmount(folder):
-    """End a file system, which nobody may have a file open on any more."""
-    ended = subprocess.run(["umount", folder], capture_output=True, text=True)
-    if ended.returncode:
+    """End a file system, which nobody may have a file open on any more.
+
+    A run that broke off gives its threads a second to close theirs; on a busy machine they may need longer.
+    """
+    try:
+        until(lambda: subprocess.run(["umount", folder], capture_output=True).returncode == 0, 30)
+    except AssertionError:
         subprocess.run(["umount", "--lazy", folder], check=True)  # or the folder could never be removed
-    assert ended.returncode == 0, ended.stderr
+        raise
 
 
 @pytest.fixture
@@ -181,10 +187,20 @@ def test_a_folder_that_may_not_be_written_to(nursery, tmp_path, record):
 @pytest.mark.parametrize("contents", [SMALL, LARGE], ids=["small", "large"])
 def test_a_folder_that_is_removed_while_files_arrive(served, remote, record, contents):
     """It may be made anew, or end the run; what is there in the end is right, and the next run brings all."""
+    removing = threading.Lock()
+    over = []
+
+    def remove():
+        with removing:
+            if not over:
+                shutil.rmtree(remote.folder, ignore_errors=True)
+
     for path, data in contents.items():
-        served.put(path, data, faults.then(lambda: shutil.rmtree(remote.folder, ignore_errors=True), faults.half))
+        served.put(path, data, faults.then(remove, faults.half))
     with contextlib.suppress(FileNotFoundError):
         remote.fetch(*(remote.file(path, data) for path, data in contents.items()))
+    with removing:  # a run that has ended early leaves requests, which the server may answer only now
+        over.append(True)
     for name, data in tools.listing(remote.folder).items() if remote.folder.exists() else ():
         assert os.path.basename(name).startswith(".") or data == contents["/" + name]
     arrive_now(remote, contents)
@@ -242,7 +258,7 @@ def test_no_file_descriptor_at_all(nursery, tmp_path, record):
     assert status != 0
     assert "Too many open files" in said
     assert "Traceback" not in said, said
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     record("EMFILE (no file descriptor at all)", 1, "one sentence")
 
 
@@ -317,6 +333,6 @@ def test_a_clock_that_jumps(nursery, tmp_path, record, seconds):
             os.utime(part, (moment, moment))
     begun = time.monotonic()
     assert nursery.wait(nursery.start(got, CONTENTS, clock=seconds)) == 0, nursery.said()
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     assert tools.listing(got) == {path[1:]: data for path, data in CONTENTS.items()}
     record("clock jumps", 1, "arrives")

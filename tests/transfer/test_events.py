@@ -6,6 +6,8 @@ import io
 import json
 import os
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -141,13 +143,16 @@ def test_the_end_tells_what_broke_the_run_off(tmp_path, error, status):
     assert end["error"] == ("interrupted" if status == 130 else str(error))
 
 
-def test_progress_is_told_once_a_second_at_most():
+def test_progress_is_told_once_a_second_at_most(monkeypatch):
     stream = io.StringIO()
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(events, "time", SimpleNamespace(monotonic=lambda: clock.now, time=time.time))
     told = events.Events(stream, Report("", fetched=2))
+    clock.now += 0.99
     for _ in range(1000):
         told.arrived(10)
     assert stream.getvalue() == ""
-    told._next = 0
+    clock.now += 0.02
     told.arrived(10)
     told.arrived(10)
     (line,) = stream.getvalue().splitlines()

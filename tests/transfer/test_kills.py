@@ -135,7 +135,8 @@ def test_sixteen_processes_in_one_folder(slow, nursery, undisturbed, tmp_path, r
     running = [nursery.start(tmp_path / "got", CONTENTS, links=True) for _ in range(16)]
     assert [nursery.wait(process) for process in running] == [0] * 16, nursery.said()
     assert differing(tools.listing(tmp_path / "got"), left) == []
-    assert len(slow.requests) <= 16 * len(CONTENTS)
+    # A large file is asked for once more by who finds its part removed, as another process was done first.
+    assert len(slow.requests) <= 16 * (len(CONTENTS) + len(LARGE))
     record("16 processes in one directory", 16, "end state of an undisturbed run")
 
 

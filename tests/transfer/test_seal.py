@@ -18,6 +18,7 @@ def meanwhile(monkeypatch, tmp_path):
     """A function that lets something happen just when a file was read; nothing else meets that moment."""
     path = tmp_path / "file"
     path.write_bytes(DATA)
+    os.utime(path, (1_000_000_000, 1_000_000_000))  # what is written within one tick of the clock has one time
     digest = hashlib.file_digest
 
     def made(happening):

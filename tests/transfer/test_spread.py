@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import transfer_faults as faults
 from transfer_tools import Remote, listing, noise, sha256
+from waiting import until
 
 from hca_core.errors import HCAError, IntegrityError, NetworkError, ServiceNotFoundError, UsageError
 from hca_core.testing import LoopbackService
@@ -446,20 +447,23 @@ def test_stopped_leaves_what_has_not_begun(server: Server, remote: Remote) -> No
     gate = faults.Gate()
     for number in (0, 16):
         server.put(transfers[number].name, contents[transfers[number].name], gate)
-    stopped, cancelled = threading.Event(), threading.Event()
+    stopped = threading.Event()
+    out: list[Future[Any]] = []
     results: list[Result] = []
 
     class Telling(ThreadPoolExecutor):
         def submit(self, fn: Any, /, *arguments: Any, **keywords: Any) -> Future[Any]:
-            future = super().submit(fn, *arguments, **keywords)
-            future.add_done_callback(lambda one: one.cancelled() and cancelled.set())
-            return future
+            out.append(super().submit(fn, *arguments, **keywords))
+            return out[-1]
 
     def stop() -> None:
-        server.wait_for(32)
-        stopped.set()
-        cancelled.wait(30)
-        gate.open()
+        try:
+            server.wait_for(32)
+            stopped.set()
+            # All of them: a worker that has finished would begin with the next one that is not cancelled yet.
+            until(lambda: sum(one.cancelled() for one in out) == len(out) - 2)
+        finally:
+            gate.open()
 
     stopper = threading.Thread(target=stop)
     stopper.start()
