@@ -11,6 +11,8 @@ from hca_core import discover
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+_FEW = 3  # suggestions
+
 
 class LazyCommand(click.Command):
     """Stands for a command that is imported when somebody calls it, asks for its help or completes below it."""
@@ -85,7 +87,7 @@ def suggestions(group: click.Group, ctx: click.Context, typed: str) -> list[str]
         return near
     below = {name: _near(typed, _names_below(group, ctx, name)) for name in group.list_commands(ctx)}
     exact = [f"{path} {name} {typed}" for name, found in below.items() if typed in found]
-    return (exact or [f"{path} {name} {one}" for name, found in below.items() for one in found])[:3]
+    return (exact or [f"{path} {name} {one}" for name, found in below.items() for one in found])[:_FEW]
 
 
 def _near(typed: str, names: Sequence[str]) -> list[str]:
@@ -93,9 +95,11 @@ def _near(typed: str, names: Sequence[str]) -> list[str]:
 
     if typed in names:
         return [typed]
-    words = sorted(typed.replace("_", "-").split("-"))
-    same_words = [name for name in names if sorted(name.split("-")) == words]
-    return same_words or difflib.get_close_matches(typed, names, n=2, cutoff=0.75)
+    words = {*typed.replace("_", "-").split("-")}
+    with_them = [name for name in names if words <= {*name.split("-")}]
+    same = [name for name in with_them if len(name.split("-")) == len(words)]
+    few = with_them if len(with_them) <= _FEW else []
+    return same or few or difflib.get_close_matches(typed, names, n=2, cutoff=0.75)
 
 
 def _names_below(group: click.Group, ctx: click.Context, name: str) -> list[str]:

@@ -32,6 +32,8 @@ MEANT = {
     "dss file-head": "hca dss head-file",
     "dss get_file": "hca dss get-file",
     "help dss downlaod": "hca dss download",
+    "azul files": "hca azul get-files",
+    "dss file": "hca dss get-file' or 'hca dss head-file' or 'hca dss put-file",
 }
 
 
