@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import stat
+import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,19 +56,33 @@ def test_again_and_again(file):
     assert [next(first).uuid, next(second).uuid, next(first).uuid] == ["1", "1", "2"]
 
 
-def test_standard_input_is_kept_for_this_user_only(file):
+def test_standard_input_is_kept(file):
     with rows.read("-", io.BytesIO(file.read_bytes())) as found:
         assert found.name == "standard input"
         assert [row.uuid for row in found] == [row.uuid for row in found] == ["1", "2"]
-        assert stat.S_IMODE(os.stat(found.path).st_mode) == 0o600
-    assert not os.path.exists(found.path)
+        first, second = iter(found), iter(found)
+        assert [next(first).uuid, next(second).uuid, next(first).uuid] == ["1", "1", "2"]
+        assert found.content().read() == file.read_bytes()
+    with pytest.raises(UsageError, match="standard input is closed already"):
+        list(found)
 
 
-def test_what_was_kept_goes_with_its_rows(file):
-    found = rows.read("-", io.BytesIO(file.read_bytes()))
-    path = found.path
-    del found
-    assert not os.path.exists(path)
+def test_several_threads_read_what_was_kept(file):
+    many = [str(number) for number in range(5000)]
+    content = tables.table(*(tables.row(file_uuid=one) for one in many))
+    with rows.read("-", io.BytesIO(content)) as found, ThreadPoolExecutor(4) as threads:
+        for told in threads.map(lambda _: [row.uuid for row in found], range(4)):
+            assert told == many
+
+
+def test_nothing_is_left_of_what_was_kept_whatever_happens(file, tmp_path, monkeypatch):
+    """It never has a name: what is killed leaves nothing."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with rows.read("-", io.BytesIO(file.read_bytes())) as found:
+        assert len(list(found)) == 2
+        assert os.listdir(folder) == []
 
 
 def test_files_of_the_user_stay(file):

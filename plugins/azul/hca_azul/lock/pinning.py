@@ -104,5 +104,5 @@ class Pinning:
 
 def _sha256(rows: Rows) -> str:
     """Return the sha256 of the manifest that rows come from."""
-    with open(rows.path, "rb") as stream:
+    with rows.content() as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

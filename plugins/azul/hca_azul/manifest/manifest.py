@@ -89,6 +89,6 @@ class Manifest:
         """
         if self.format not in _WITH_ROWS:
             raise UsageError(f"a manifest in the format {self.format} has no rows", hint="make it in compact")
-        with rows.temporary() as (stream, path), self.opened() as content:
+        with rows.temporary() as stream, self.opened() as content:
             content.write_to(stream)
-        return rows.Rows(path, "the manifest", is_ours=True)
+        return rows.Rows(stream, "the manifest")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import stat
 import sys
 import tempfile
-import weakref
+import threading
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, BinaryIO, TextIO
 
+    from _typeshed import WriteableBuffer
+
     from hca_azul.client import AzulClient
     from hca_azul.rows import Row
 
 DEFAULT_TIMEOUT = 1800.0  # seconds for the service to make a manifest
 _LOOKED_AT = 1000  # characters, to tell the two kinds apart
+_BLOCK = 64 * 1024  # bytes
 
 
 class Rows:
@@ -31,15 +35,16 @@ class Rows:
         with rows.read("manifest.tsv") as found:
             count = sum(1 for row in found)
 
-    Parameters: `path` is a compact manifest or one for curl, `name` what messages call it. `is_ours`: the file goes
-    when this is closed. Iterating raises UsageError for what is no manifest, or can't be read.
+    Parameters: `source` is a compact manifest or one for curl: a path, or an open file (see `temporary`), which is
+    closed with this. `name` is what messages call it. Iterating raises UsageError for what is no manifest, or can't be
+    read.
     """
 
-    def __init__(self, path: str, name: str, *, is_ours: bool = False) -> None:
-        self.path = path
+    def __init__(self, source: str | IO[bytes], name: str) -> None:
         self.name = name
+        self._source = source
+        self._reading = threading.Lock()
         self._cut: set[str] = set()
-        self._remove = weakref.finalize(self, _unlink, path) if is_ours else None
 
     @property
     def is_curl(self) -> bool:
@@ -59,7 +64,7 @@ class Rows:
         """Give the manifest as text, and tell whether it is one for curl. Raises UsageError."""
         try:
             # Programs that people look at tables with put a mark of three bytes before UTF-8.
-            with open(self.path, encoding="utf-8-sig", newline="") as stream:
+            with self.content() as content, io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as stream:
                 begin = stream.read(_LOOKED_AT)
                 stream.seek(0)
                 yield stream, curl.is_curl(begin)
@@ -68,10 +73,18 @@ class Rows:
         except OSError as error:
             raise UsageError(f"the manifest can't be read: {os_error_text(error)}") from error
 
+    def content(self) -> io.BufferedReader:
+        """Return the manifest as an open file that is read from its begin. Raises OSError, UsageError if closed."""
+        if isinstance(self._source, str):
+            return open(self._source, "rb")
+        if self._source.closed:
+            raise UsageError(f"{self.name} is closed already")
+        return io.BufferedReader(_Another(self._source, self._reading), _BLOCK)
+
     def close(self) -> None:
         """Remove the file if it is a temporary one."""
-        if self._remove is not None:
-            self._remove()
+        if not isinstance(self._source, str):
+            self._source.close()
 
     def __enter__(self) -> Rows:
         return self
@@ -109,25 +122,45 @@ def rows_for(
 
 
 @contextmanager
-def temporary() -> Iterator[tuple[IO[bytes], str]]:
-    """Give a new file that only this user can read, and its path; it is removed if the block raises."""
-    descriptor, path = tempfile.mkstemp(prefix="hca-azul-", suffix=".manifest")
+def temporary() -> Iterator[IO[bytes]]:
+    """Give a new file without a name, so that nothing is left of it even after SIGKILL; closed if the block raises."""
+    stream = tempfile.TemporaryFile(prefix="hca-azul-")  # noqa: SIM115 - closed with the rows
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream, path
+        yield stream
+        stream.flush()
     except BaseException:
-        _unlink(path)
+        stream.close()
         raise
 
 
+class _Another(io.RawIOBase):
+    """Reads an open file from its begin, wherever others are in it; `lock` is for all who read it."""
+
+    def __init__(self, source: IO[bytes], lock: threading.Lock) -> None:
+        self._source, self._lock = source, lock
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        with self._lock:
+            self._source.seek(self._position)
+            self._position = self._source.seek(offset, whence)
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        with self._lock:
+            self._source.seek(self._position)
+            count: int = self._source.readinto(buffer)  # type: ignore[attr-defined]
+        self._position += count
+        return count
+
+
 def _kept(stream: BinaryIO, name: str) -> Rows:
-    with temporary() as (kept, path):
+    with temporary() as kept:
         shutil.copyfileobj(stream, kept)
-    return Rows(path, name, is_ours=True)
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass  # it is gone, which is what was wanted
+    return Rows(kept, name)
