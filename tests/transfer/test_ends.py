@@ -78,8 +78,8 @@ def test_the_end_of_a_process_that_waits_for_a_silent_server(server, remote, tmp
 
 @BOTH
 def test_a_generator_that_is_closed_stops_everything(server, remote, data):
-    gate = faults.Gate()
-    server.put("/first", SMALL)
+    gate, first = faults.Gate(), faults.Gate()
+    server.put("/first", SMALL, always=first)
     names = [f"/{number}" for number in range(50)]
     for name in names:
         server.put(name, data, always=gate)
@@ -89,7 +89,9 @@ def test_a_generator_that_is_closed_stops_everything(server, remote, data):
     def transfers():
         yield from (held, remote.file("/first", SMALL))
         server.wait_for(1, "/first")  # or two of those that are held might have both connections
-        yield from others
+        yield others[0]
+        first.open()  # not before: while nobody takes the next result, nothing more is begun
+        yield from others[1:]
 
     results = fetch(transfers(), Settings(jobs=2))
     assert next(results).transfer.name == "/first"
