@@ -156,9 +156,15 @@ class Served:
         callers = Callers(Issuer(signing_key(), ISSUER), ServiceAccounts(records), lambda session: session == "ended")
         routes = service.routes(StandIn(records, writer, callers))  # type: ignore[arg-type]
         application = Router(routes, redirect_slashes=False, default=not_found)
-        # As in a deployment: it is the client who closes an idle connection, also one that was paused for a while.
+        # As in a deployment: it is the client who closes an idle connection, also one that was paused for a while, and
+        # the end waits for none.
         config = uvicorn.Config(
-            application, log_level="critical", lifespan="off", loop="asyncio", timeout_keep_alive=KEEP_ALIVE_SECONDS
+            application,
+            log_level="critical",
+            lifespan="off",
+            loop="asyncio",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
 

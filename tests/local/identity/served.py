@@ -226,13 +226,15 @@ def serving(path: Path, issuer_key: RSAPrivateKey, people: Any = None, tables: s
         records = database.connect(path)
         writer = Writer(lambda: database.connect(path, durable=False))
         router = Router(routes(served.provider(records, writer)), redirect_slashes=False, default=not_found)
-        # As in a deployment: it is the client who closes an idle connection, also one that was paused for a while.
+        # As in a deployment: it is the client who closes an idle connection, also one that was paused for a while, and
+        # the end waits for none.
         config = uvicorn.Config(
             Told(router),
             log_config=None,
             lifespan="off",
             access_log=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         running.set_result(server)
