@@ -172,7 +172,8 @@ def test_redirects_with_waits_and_a_burst_of_429(run, standin, kidney):
 
 def test_urls_that_expired_and_connections_that_break(run, standin, kidney):
     standin.scripted(
-        {"route": "GET /repository/files/*", "calls": "1-5", "lifetime": 0},
+        # One only: a file whose URL has expired twice is given up, and of several two may be of one file.
+        {"route": "GET /repository/files/*", "calls": "1", "lifetime": 0},
         {"route": "GET /signed/files/*", "calls": "9-12", "cut": 100},
         {"route": "GET /signed/files/*", "calls": "13", "flip": 10},
         {"route": "GET /signed/files/*", "calls": "14", "status": 503, "body": "<Error><Code>SlowDown</Code></Error>"},
