@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ports
 import pytest
 from waiting import PATIENCE, until
 
@@ -58,21 +58,9 @@ def move(data: Path, *names: str) -> dict[str, str]:
     """
     kept = settings.load(data / "settings.json")
     assert kept.service_ports.keys() >= set(names), "the ports of the last start should be kept"
-    ports = {name: quiet_port() for name in names}
-    settings.save(data / "settings.json", replace(kept, service_ports=kept.service_ports | ports))
-    return {name: f"http://127.0.0.1:{number}" for name, number in ports.items()}
-
-
-def quiet_port() -> int:
-    """Return a free port that the system gives to nobody who wants just any."""
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for number in random.sample(range(first // 2, first), 100):
-        try:
-            socket.create_server(("127.0.0.1", number)).close()
-        except OSError:
-            continue
-        return number
-    raise AssertionError("no port is free")
+    others = {name: ports.lasting() for name in names}
+    settings.save(data / "settings.json", replace(kept, service_ports=kept.service_ports | others))
+    return {name: f"http://127.0.0.1:{number}" for name, number in others.items()}
 
 
 def test_a_day_in_the_life(
@@ -108,12 +96,12 @@ def test_after_a_kill_they_are_gone_and_come_again(
 ) -> None:
     brought("plain", "classic")
     server = launched(data, empty=True)
-    before, ports = told(http, data), {name: port(one["url"]) for name, one in states(data).items()}
+    before, kept = told(http, data), {name: port(one["url"]) for name, one in states(data).items()}
     children = children_of(server.process.pid)
     assert before["pid"] in children
     os.kill(server.process.pid, signal.SIGKILL)
     until(lambda: not any(map(is_alive, children)))
-    assert settings.load(data / "settings.json").service_ports == ports
+    assert settings.load(data / "settings.json").service_ports == kept
     urls = move(data, "plain", "classic")
     launched(data)
     after = told(http, data)
